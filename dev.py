@@ -40,7 +40,9 @@ def executable(name: str) -> Path:
 
 def clean_environ() -> dict[str, str]:
     """The caller's environment without the virtual environment they may be standing in."""
-    environ = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
+    environ = {
+        k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
+    }
     environ["PATH"] = os.pathsep.join([str(executable("python").parent), environ.get("PATH", "")])
     environ["VIRTUAL_ENV"] = str(environment())
     # One OpenMP thread: on few cores the default spins and makes model fits 15 times slower.
@@ -50,7 +52,12 @@ def clean_environ() -> dict[str, str]:
 
 def wanted(lock: Path) -> str:
     """A fingerprint of what must be installed: the lock, this Python and where the project stands."""
-    parts = [lock.read_bytes(), (HERE / "pyproject.toml").read_bytes(), sys.version.encode(), str(HERE).encode()]
+    parts = [
+        lock.read_bytes(),
+        (HERE / "pyproject.toml").read_bytes(),
+        sys.version.encode(),
+        str(HERE).encode(),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -61,7 +68,9 @@ def install(lock_name: str) -> None:
         return
     if not usable():
         shutil.rmtree(environment(), ignore_errors=True)
-        print(f"Making {environment().name} with Python {sys.version.split()[0]} …", file=sys.stderr)
+        print(
+            f"Making {environment().name} with Python {sys.version.split()[0]} …", file=sys.stderr
+        )
         venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(environment())
     print("Installing the pinned packages (about a minute the first time) …", file=sys.stderr)
     pip("install", "--require-hashes", "-r", str(lock))
@@ -82,10 +91,18 @@ def pip(*words: str) -> None:
     """Run the caller's pip against our environment, so that Python may lack ensurepip."""
     command = [sys.executable, "-m", "pip", "--python", str(executable("python"))]
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    environ = {k: v for k, v in clean_environ().items() if k not in {"PIP_USER", "PIP_TARGET", "PIP_REQUIRE_VIRTUALENV"}}
-    done = subprocess.run([*command, words[0], *quiet, *words[1:]], env=environ, check=False, cwd=HERE)
+    environ = {
+        k: v
+        for k, v in clean_environ().items()
+        if k not in {"PIP_USER", "PIP_TARGET", "PIP_REQUIRE_VIRTUALENV"}
+    }
+    done = subprocess.run(
+        [*command, words[0], *quiet, *words[1:]], env=environ, check=False, cwd=HERE
+    )
     if done.returncode:
-        raise SystemExit(f"Installing failed (pip's exit code {done.returncode}); its words stand above. pip 22.3 or newer is needed.")
+        raise SystemExit(
+            f"Installing failed (pip's exit code {done.returncode}); its words stand above. pip 22.3 or newer is needed."
+        )
 
 
 def run(*words: str) -> int:
@@ -114,7 +131,9 @@ def checks(arguments: list[str]) -> int:
 def lock() -> int:
     """Renew the hashed requirement files with uv (installed by whoever renews them)."""
     for name in ("main", "dev"):
-        options = "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet"
+        options = (
+            "--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet"
+        )
         command = ["uv", "pip", "compile", *options.split(), f"{name}.in", "-o", f"{name}.txt"]
         if name == "dev":
             command += ["-c", "main.txt"]
@@ -125,7 +144,9 @@ def lock() -> int:
 
 def main() -> int:
     if sys.version_info < LOWEST:
-        raise SystemExit(f"Homecoming needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+        raise SystemExit(
+            f"Homecoming needs Python 3.11 or newer; this is {sys.version.split()[0]}."
+        )
     words = sys.argv[1:]
     if not words or words[0] in {"-h", "--help"}:
         print(__doc__)

@@ -1,0 +1,1 @@
+"""A demo district: invented people, replayed through the real import, engine and mail code."""

@@ -1,0 +1,1 @@
+"""WHEN: the continuum, journeys and campaigns."""

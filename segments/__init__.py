@@ -1,0 +1,1 @@
+"""WHOM: saved segments, school requests, matching, asks, clearance, the propensity model."""

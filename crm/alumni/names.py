@@ -1,0 +1,59 @@
+"""Names in any script and form: how they are searched and sorted.
+
+Nothing is assumed of a name: a mononym, two family names, any alphabet. Search forms are made here
+and only here, in Python, so that a query and a row are always folded alike.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Protocol
+
+from anyascii import anyascii
+
+WORD = re.compile(r"[^\W_]+", re.UNICODE)
+
+
+class Named(Protocol):
+    """Whatever has the name columns of an alumnus."""
+
+    given_name: str
+    middle_name: str
+    family_name: str
+    suffix: str
+    preferred_name: str
+    former_name: str
+
+
+def fold(text: str) -> str:
+    """Lower case with accents and apostrophes gone: `O’Brien-Núñez` → `obrien nunez`."""
+    plain = unicodedata.normalize("NFKD", text.replace("'", "").replace("’", "").replace("ʻ", ""))
+    plain = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return " ".join(WORD.findall(plain))
+
+
+def words(text: str) -> list[str]:
+    """The search words of a text: each folded, and transliterated when not in Latin letters."""
+    found: list[str] = []
+    for word in fold(text).split():
+        for form in (word, "".join(WORD.findall(anyascii(word).casefold()))):
+            if form and form not in found:
+                found.append(form)
+    return found
+
+
+def name_key(person: Named) -> str:
+    """All search words of all of a person's names, each once."""
+    parts = (
+        person.given_name, person.preferred_name, person.middle_name,
+        person.family_name, person.former_name,
+    )  # fmt: skip
+    return " ".join(dict.fromkeys(word for part in parts for word in words(part or "")))
+
+
+def sort_key(person: Named) -> str:
+    """The list order: family name first, Latin letters, then given name."""
+    family = anyascii(fold(person.family_name or person.given_name)).casefold()
+    given = anyascii(fold(person.given_name if person.family_name else "")).casefold()
+    return f"{family} {given}".strip()

@@ -1,0 +1,179 @@
+"""Extension points: what a lower package shows of a higher one without naming it.
+
+A package registers in its `init_app(app)`; the crm package only ever walks these lists. One
+`Extensions` object belongs to one app, so that tests may build several apps side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, cast
+from uuid import UUID
+
+from flask import Flask, current_app
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from crm.core.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class NavEntry:
+    """A line of the main navigation; `permission` is what its page asks for."""
+
+    endpoint: str
+    label: Any
+    icon: str
+    order: int
+    permission: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A block on a page: `load` gives the template its values, or None to leave the block out."""
+
+    key: str
+    template: str
+    order: int
+    load: Callable[..., Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class PeriodicJob:
+    """Work that the clock knocks for; `run` is idempotent and commits what it does itself."""
+
+    key: str
+    every_seconds: int
+    run: Callable[[datetime], object]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding of `doctor`: `state` is ok, warn or fail; `advice` says what to do next."""
+
+    name: str
+    state: str
+    detail: str
+    advice: str = ""
+
+
+class FieldKind(StrEnum):
+    """How the value after `field:` is read."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    NUMBER = "number"
+    DATE = "date"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True)
+class QueryContext:
+    """What a query is compiled for: who asks (their scope is added by the compiler) and when."""
+
+    session: Session
+    viewer: Viewer
+    at: datetime
+
+
+@dataclass(frozen=True)
+class FieldMatch:
+    """What a query asks of a field: a closed range, whose ends are equal for a single value.
+
+    Ends are text (TEXT, CHOICE), `int` (NUMBER), aware datetimes (DATE: `low` inclusive, `high`
+    exclusive; `90d` means from 90 days before the moment on) or None for an open end. FLAG has neither.
+    """
+
+    low: Any = None
+    high: Any = None
+
+
+@dataclass(frozen=True)
+class QueryField:
+    """A field of the query language.
+
+    `condition` answers a condition correlated on `Alumnus.id` (normally an `exists`), never a list of
+    ids. `choices` are the known values by key (`ordered` if `a..b` makes sense on them), loaded for
+    completion and for errors that suggest the nearest. `aliases` are other names of the field.
+    """
+
+    key: str
+    label: Any
+    kind: FieldKind
+    condition: Callable[[FieldMatch, QueryContext], ColumnElement[bool]]
+    choices: Callable[[Session], Mapping[str, Any]] | None = None
+    ordered: bool = False
+    aliases: tuple[str, ...] = ()
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """What a merge field may look at: one claimed message and the person it goes to."""
+
+    message_id: UUID
+    alumnus_id: int | None
+    contact_point_id: int | None
+    address: str
+    language: str
+    link_epoch: int
+    merge: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MergeField:
+    """A word that content may use as `{{ key }}`.
+
+    `values` answers one text for each recipient, in order, in at most a fixed number of queries.
+    `is_link` marks addresses, which may stand in a Markdown link or as a button.
+    """
+
+    key: str
+    label: Any
+    sample: str
+    values: Callable[[Session, Sequence[Recipient], datetime], Sequence[str]]
+    is_link: bool = False
+
+
+# Given message ids whose origin starts with the prefix, answers those that must not go, and why.
+SendGate = Callable[[Session, Sequence[UUID], datetime], Mapping[UUID, str]]
+# Given the viewer, a condition on `alumnus.id`: whose contact data this viewer may see besides.
+ContactGrant = Callable[[Viewer], ColumnElement[bool]]
+# Told that messages ended (reason given); called in the transaction that ended them.
+Reaction = Callable[..., None]
+
+
+@dataclass
+class Extensions:
+    """Everything registered with one app, in the order of registration unless an order is given."""
+
+    navigation: list[NavEntry] = field(default_factory=list)
+    home_cards: list[Panel] = field(default_factory=list)
+    alumnus_panels: list[Panel] = field(default_factory=list)
+    profile_panels: list[Panel] = field(default_factory=list)
+    query_fields: list[QueryField] = field(default_factory=list)
+    jobs: list[PeriodicJob] = field(default_factory=list)
+    checks: list[Callable[[datetime], Iterable[Check]]] = field(default_factory=list)
+    metrics: list[Callable[[Session, datetime], Iterable[tuple[str, str, float]]]] = field(
+        default_factory=list
+    )
+    merge_fields: dict[str, MergeField] = field(default_factory=dict)
+    contact_grants: list[ContactGrant] = field(default_factory=list)
+    send_gates: dict[str, SendGate] = field(default_factory=dict)
+    why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)
+
+    def panels(self, panels: Sequence[Panel], *args: Any) -> list[tuple[Panel, Mapping[str, Any]]]:
+        """The panels that have something to show, in order, each with its values."""
+        loaded = ((panel, panel.load(*args)) for panel in sorted(panels, key=lambda p: p.order))
+        return [(panel, values) for panel, values in loaded if values is not None]
+
+
+def extensions(app: Flask | None = None) -> Extensions:
+    """The registry of the given app, or of the current one."""
+    holder = app.extensions if app is not None else current_app.extensions
+    if "homecoming" not in holder:
+        holder["homecoming"] = Extensions()
+    return cast(Extensions, holder["homecoming"])

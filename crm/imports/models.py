@@ -1,0 +1,75 @@
+"""An import from upload to summary, and the fate of each of its lines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm.core.database import Choice, Model, UTCDateTime, identity
+
+
+class ImportState(StrEnum):
+    """How far an import has come."""
+
+    UPLOADED = "uploaded"
+    CHECKING = "checking"
+    CHECKED = "checked"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REVERTED = "reverted"
+
+
+class Fate(StrEnum):
+    """What an import does, or did, with a line."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    SKIP = "skip"
+    CONFLICT = "conflict"
+    REJECT = "reject"
+
+
+class ImportRun(Model):
+    """One file brought in: its layout, mapping, totals by fate and progress."""
+
+    __tablename__ = "import_run"
+    __table_args__ = (Index(None, "created_at"),)
+
+    id: Mapped[int] = identity()
+    kind: Mapped[str]
+    filename: Mapped[str]
+    stored_as: Mapped[str | None]
+    sha256: Mapped[str | None]
+    layout: Mapped[str | None]
+    mapping: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    state: Mapped[ImportState] = mapped_column(Choice(ImportState))
+    totals: Mapped[dict[str, int]] = mapped_column(JSONB, default=dict)
+    lines_done: Mapped[int] = mapped_column(default=0)
+    lines_total: Mapped[int | None]
+    error: Mapped[str | None]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    applied_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class ImportLine(Model):
+    """One line of a file and its fate; `values` is kept only where the fate needs explaining."""
+
+    __tablename__ = "import_line"
+    __table_args__ = (Index(None, "import_id", "fate", "line"),)
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("import_run.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    fate: Mapped[Fate] = mapped_column(Choice(Fate))
+    reason: Mapped[str | None]
+    external_id: Mapped[str | None]
+    alumnus_id: Mapped[int | None]
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

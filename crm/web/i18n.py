@@ -1,0 +1,70 @@
+"""Languages: which one a reader gets, their catalogues, and text direction.
+
+Staff use their account's language, alumni their own; anybody may choose another for the visit with
+`?lang=`. Catalogues are kept as `.po` text and compiled into the instance folder at start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from babel.core import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, g, request
+from flask_babel import Babel, get_locale
+from flask_babel import lazy_gettext as _
+
+LANGUAGES = {"en": "English", "es": "Español"}
+"""Languages the pages are written in. Content may be written in any of `CONTENT_LANGUAGES`."""
+
+CONTENT_LANGUAGES = {
+    "en": _("English"), "es": _("Spanish"), "am": _("Amharic"), "ar": _("Arabic"), "fr": _("French"),
+    "ht": _("Haitian Creole"), "ko": _("Korean"), "my": _("Burmese"), "ne": _("Nepali"),
+    "pt": _("Portuguese"), "so": _("Somali"), "sw": _("Swahili"), "vi": _("Vietnamese"),
+    "zh": _("Chinese"),
+}  # fmt: skip
+
+babel = Babel()
+
+
+def choose_language() -> str:
+    """The language of this answer."""
+    wanted = request.args.get("lang") if request else None
+    if wanted in LANGUAGES:
+        return str(wanted)
+    known = g.get("language")
+    if known in LANGUAGES:
+        return str(known)
+    return (request.accept_languages.best_match(LANGUAGES) if request else None) or "en"
+
+
+def text_direction(language: str) -> str:
+    """`rtl` for languages written from right to left, else `ltr`."""
+    return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
+
+
+def compile_catalogues(source: Path, target: Path) -> Path:
+    """Compile each `.po` under `source` that is newer than its compiled twin under `target`."""
+    for po in source.glob("*/LC_MESSAGES/*.po"):
+        mo = target / po.relative_to(source).with_suffix(".mo")
+        if mo.exists() and mo.stat().st_mtime >= po.stat().st_mtime:
+            continue
+        mo.parent.mkdir(parents=True, exist_ok=True)
+        with po.open("rb") as readable, mo.open("wb") as writable:
+            write_mo(writable, read_po(readable))
+    return target
+
+
+def init_app(app: Flask) -> None:
+    """Set up translations and what templates need to say the page's language."""
+    compiled = compile_catalogues(
+        Path(app.root_path) / "translations", Path(app.instance_path) / "translations"
+    )
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compiled)
+    babel.init_app(app, locale_selector=choose_language)
+
+    @app.context_processor
+    def language_words() -> dict[str, object]:
+        language = str(get_locale() or "en")
+        return {"language": language, "direction": text_direction(language), "languages": LANGUAGES}

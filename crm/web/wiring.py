@@ -1,0 +1,41 @@
+"""What the web kit registers: headers, error pages, languages, CSRF, Bootstrap."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFProtect
+
+from crm.core import clock
+from crm.core.application import current_settings
+from crm.core.extend import extensions
+from crm.web import errors, headers, i18n
+
+bootstrap = Bootstrap5()
+csrf = CSRFProtect()
+
+
+def init_app(app: Flask) -> None:
+    """Register the web kit."""
+    bootstrap.init_app(app)
+    csrf.init_app(app)
+    i18n.init_app(app)
+    errors.init_app(app)
+    headers.init_app(app, secure=app.config["SETTINGS"].secure)
+
+    @app.context_processor
+    def page_words() -> dict[str, Any]:
+        return {"settings": current_settings(), "now": _now, "navigation": navigation}
+
+
+def _now() -> datetime:
+    return clock.now()
+
+
+def navigation(viewer: Any) -> list[Any]:
+    """The navigation entries this viewer may open, in order."""
+    entries = sorted(extensions().navigation, key=lambda entry: entry.order)
+    return [entry for entry in entries if viewer.may(entry.permission)]

@@ -1,0 +1,116 @@
+"""Journeys, their immutable versions, the people in them and each step they took."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm.core.database import Choice, Model, UTCDateTime, identity
+
+
+class JourneyState(StrEnum):
+    """Whether a journey takes people in and moves them on."""
+
+    LIVE = "live"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class EnrollmentState(StrEnum):
+    """Whether a person is on the way, set aside with a fault, or through."""
+
+    WAITING = "waiting"
+    STUCK = "stuck"
+    ENDED = "ended"
+
+
+class Journey(Model):
+    """An automated program; `live_version_id` is what new people enter."""
+
+    __tablename__ = "journey"
+    __table_args__ = (UniqueConstraint("key"),)
+
+    id: Mapped[int] = identity()
+    key: Mapped[str]
+    name: Mapped[str]
+    goal: Mapped[str] = mapped_column(default="")
+    state: Mapped[JourneyState] = mapped_column(Choice(JourneyState))
+    live_version_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class JourneyVersion(Model):
+    """An immutable definition: canonical JSON, its fingerprint, and the YAML it was written in."""
+
+    __tablename__ = "journey_version"
+    __table_args__ = (UniqueConstraint("journey_id", "no"),)
+
+    id: Mapped[int] = identity()
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journey.id"))
+    no: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    sha256: Mapped[str]
+    source: Mapped[str]
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    published_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+
+class Enrollment(Model):
+    """A person in a version, about to run step `step_no` at `wake_at`.
+
+    `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present wait
+    began. `entry_key` bounds re-entry: `once`, a year, an interaction.
+    """
+
+    __tablename__ = "enrollment"
+    __table_args__ = (
+        UniqueConstraint("journey_id", "alumnus_id", "entry_key"),
+        Index(
+            "uq_enrollment_active",
+            "journey_id",
+            "alumnus_id",
+            unique=True,
+            postgresql_where=text("state <> 'ended'"),
+        ),
+        Index("ix_enrollment_due", "wake_at", "id", postgresql_where=text("state = 'waiting'")),
+        Index(None, "alumnus_id"),
+        Index(
+            "ix_enrollment_step",
+            "version_id",
+            "step_no",
+            postgresql_where=text("state <> 'ended'"),
+        ),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: Mapped[int] = identity()
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journey.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("journey_version.id"))
+    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
+    entry_key: Mapped[str]
+    state: Mapped[EnrollmentState] = mapped_column(Choice(EnrollmentState))
+    step_no: Mapped[int] = mapped_column(SmallInteger)
+    seq: Mapped[int] = mapped_column(default=0)
+    wake_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    anchor_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    entered_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    end_reason: Mapped[str | None]
+
+
+class StepRun(Model):
+    """One execution of one step: its outcome and why. The key is the trip-wire against a second run."""
+
+    __tablename__ = "step_run"
+
+    enrollment_id: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    step_no: Mapped[int] = mapped_column(SmallInteger)
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -1,0 +1,46 @@
+"""Runs migrations on the app's own engine; tables of the job queue are not ours to compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+
+from crm.core.database import Choice, UTCDateTime, db
+
+
+def ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    if kind == "table":
+        return not (name or "").startswith("procrastinate_")
+    return True
+
+
+def render(kind: str, thing: Any, autogen: Any) -> str | bool:
+    if kind == "type" and isinstance(thing, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(thing, Choice):
+        return "sa.String()"
+    return False
+
+
+def run() -> None:
+    with db.engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=db.metadata,
+            include_object=ours,
+            render_item=render,
+            compare_type=True,
+            transaction_per_migration=True,
+            **{
+                k: v
+                for k, v in current_app.extensions["migrate"].configure_args.items()
+                if k != "compare_type"
+            },
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

@@ -1,0 +1,93 @@
+"""A school's need for a person, and when it could be met."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm.core.database import Choice, Model, UTCDateTime, identity
+
+
+class RequestState(StrEnum):
+    """The life of a request."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    ASKING = "asking"
+    FILLED = "filled"
+    UNFILLED = "unfilled"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Supervision(StrEnum):
+    """How pupils are watched while the person is with them; decides the clearance needed."""
+
+    NO_PUPILS = "no_pupils"
+    SUPERVISED = "supervised"
+    UNSUPERVISED = "unsupervised"
+
+
+class Place(StrEnum):
+    """Where the help is given."""
+
+    SCHOOL = "school"
+    VIRTUAL = "virtual"
+
+
+class GradeBand(StrEnum):
+    """The pupils' grades."""
+
+    K_5 = "k-5"
+    G6_8 = "6-8"
+    G9_12 = "9-12"
+
+
+class Request(Model):
+    """What a school needs: which way to help, about what, for whom, how many people."""
+
+    __tablename__ = "request"
+    __table_args__ = (
+        CheckConstraint("places between 1 and 50", name="places"),
+        CheckConstraint("pupils between 1 and 5000", name="pupils"),
+        Index(None, "state", "created_at"),
+        Index(None, "school_id", "created_at"),
+    )
+
+    id: Mapped[int] = identity()
+    school_id: Mapped[int] = mapped_column(ForeignKey("school.id"))
+    title: Mapped[str]
+    way_key: Mapped[str] = mapped_column(ForeignKey("way.key"))
+    subject_key: Mapped[str | None] = mapped_column(ForeignKey("subject.key"))
+    grade_band: Mapped[GradeBand] = mapped_column(Choice(GradeBand))
+    pupils: Mapped[int]
+    places: Mapped[int] = mapped_column(default=1)
+    place: Mapped[Place] = mapped_column(Choice(Place))
+    language: Mapped[str | None]
+    supervision: Mapped[Supervision] = mapped_column(Choice(Supervision))
+    note: Mapped[str] = mapped_column(default="")
+    state: Mapped[RequestState] = mapped_column(Choice(RequestState))
+    reason: Mapped[str | None]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class RequestDate(Model):
+    """One of the times that would suit the school."""
+
+    __tablename__ = "request_date"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="span"),
+        Index(None, "request_id", "starts_at"),
+    )
+
+    id: Mapped[int] = identity()
+    request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
+    starts_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime())
