@@ -200,6 +200,7 @@ class EmbeddedServer:
             "environ": account.environ,
             "identity": account.identity,
             "server_lock": server_lock,
+            "socket_folder": str(folder),
             "locks": [str(self._lock), str(self._home / "users.lock")],
         }
         if self._log.exists() and self._log.stat().st_size > LONG_LOG:
@@ -247,8 +248,7 @@ class EmbeddedServer:
         for mode in ("fast", "immediate"):
             self._account.run(pg_ctl, "stop", "-D", self._data, "-m", mode, "-t", f"{PATIENCE:.0f}")
             if self._gone_within(5):
-                with suppress(OSError):
-                    Path(self._facts["socket"]).rmdir()
+                shutil.rmtree(self._facts["socket"], ignore_errors=True)
                 return
         raise self._fault("does not stop")
 

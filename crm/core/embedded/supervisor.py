@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def supervise(order: dict[str, Any]) -> int:
                 server.send_signal(signal.SIGINT)
                 if not _readable(ended, FAST_SHUTDOWN):
                     server.send_signal(signal.SIGQUIT)
+    shutil.rmtree(order["socket_folder"], ignore_errors=True)
     return server.wait()
 
 
