@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from tests.factories import Make
 from wsgi import create_app
 
 TODAY = datetime(2026, 9, 15, 15, 0, tzinfo=UTC)
-TEMPLATE = "homecoming_template"
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +49,6 @@ def server_url(shared_folder: Path) -> Iterator[URL]:
     server.acquire()
     yield make_url(server.url)
     server.release()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that all workers respect."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def run_sql(server: URL, *statements: str) -> list[Any]:
@@ -82,29 +72,42 @@ def settings_for(url: URL, instance: Path, **changes: Any) -> Settings:
     return Settings.model_validate({**values, **changes})
 
 
+def template_name() -> str:
+    """One template for each state of the migrations, so that runs side by side share it."""
+    scripts = sorted((Path(__file__).parent.parent / "migrations" / "versions").glob("*.py"))
+    digest = hashlib.sha256(b"".join(script.read_bytes() for script in scripts))
+    return f"homecoming_template_{digest.hexdigest()[:12]}"
+
+
 @pytest.fixture(scope="session")
-def make_database(server_url: URL, shared_folder: Path) -> Iterator[Callable[[], URL]]:
-    """Makes a migrated, empty database of its own for whoever must commit or use two connections."""
-    made: list[str] = []
-    with locked(shared_folder / "template.lock"):
-        exists = run_sql(server_url, f"select 1 from pg_database where datname = '{TEMPLATE}'")[0]
-        fresh = shared_folder / "template.done"
-        if not fresh.exists():
-            if exists:
-                run_sql(server_url, f"drop database {TEMPLATE} with (force)")
-            run_sql(server_url, f"create database {TEMPLATE}")
-            app = create_app(
-                settings_for(server_url.set(database=TEMPLATE), shared_folder / "made")
-            )
+def template(server_url: URL, shared_folder: Path) -> str:
+    """The name of a migrated, empty database to copy; made whole or not at all."""
+    name = template_name()
+    known = f"select 1 from pg_database where datname = '{name}'"
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("select pg_advisory_lock(20260901)"))
+        if not connection.scalar(text(known)):
+            new = f"{name}_new"
+            connection.execute(text(f"drop database if exists {new} with (force)"))
+            connection.execute(text(f"create database {new}"))
+            app = create_app(settings_for(server_url.set(database=new), shared_folder / "made"))
             with app.app_context():
                 upgrade()
                 db.engine.dispose()
-            fresh.touch()
+            connection.execute(text(f"alter database {new} rename to {name}"))
+    engine.dispose()
+    return name
+
+
+@pytest.fixture(scope="session")
+def make_database(server_url: URL, template: str) -> Iterator[Callable[[], URL]]:
+    """Makes a migrated, empty database for whoever must commit or use two connections."""
+    made: list[str] = []
 
     def make() -> URL:
         name = f"homecoming_test_{uuid4().hex[:12]}"
-        with locked(shared_folder / "template.lock"):
-            run_sql(server_url, f"create database {name} template {TEMPLATE}")
+        run_sql(server_url, f"create database {name} template {template}")
         made.append(name)
         return server_url.set(database=name)
 
