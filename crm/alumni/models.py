@@ -152,7 +152,8 @@ class Schooling(Model):
 class ContactPoint(Model):
     """A mail, phone or postal address, whose it is and whether it works.
 
-    `key` is the comparable form (mail lower-cased, phone in E.164); `preferred` marks the one to use.
+    `key` is the comparable form (mail lower-cased, phone in E.164); `preferred` marks the one to
+    use.
     """
 
     __tablename__ = "contact_point"
@@ -226,8 +227,8 @@ class Subject(Model):
 class AlumnusChange(Model):
     """An append-only note that something about a person changed, taken by whoever derives from it.
 
-    Statement triggers write it (see migrations), so that no writer can forget; the taker deletes what
-    it read. Never unique: a writer must not wait for another, nor lose its mark to a taker.
+    Statement triggers write it (see migrations), so that no writer can forget; the taker deletes
+    what it read. Never unique: a writer must not wait for another, nor lose its mark to a taker.
     """
 
     __tablename__ = "alumnus_change"

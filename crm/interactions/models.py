@@ -24,8 +24,9 @@ class Mode(StrEnum):
 class Interaction(Model):
     """One thing that happened: a talk given, a reply, an RSVP, a gift, a click by a person.
 
-    `machine` marks what a scanner or prefetcher did; such rows never count (law 9). `dedupe_key` makes
-    recording the same thing twice harmless. `hours` and `amount` (district currency) are optional.
+    `machine` marks what a scanner or prefetcher did; such rows never count (law 9). `dedupe_key`
+    makes recording the same thing twice harmless. `hours` and `amount` (district currency) are
+    optional.
     """
 
     __tablename__ = "interaction"

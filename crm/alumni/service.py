@@ -1,0 +1,166 @@
+"""What changes an alumnus: the profile, what they care about, how they are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from crm.accounts import audit
+from crm.alumni.contacts import contact_form
+from crm.alumni.models import (
+    Alumnus,
+    ContactKind,
+    ContactOwner,
+    ContactPoint,
+    ContactStatus,
+    Interest,
+    InterestKind,
+    Subject,
+    Way,
+)
+from crm.alumni.names import name_key, sort_key
+from crm.alumni.profile import NAME_FIELDS, checked, plain
+from crm.core.errors import Conflict, Invalid
+from crm.core.viewer import Viewer
+
+
+def edit_profile(
+    session: Session,
+    alumnus: Alumnus,
+    changes: Mapping[str, Any],
+    *,
+    by: Viewer | None,
+    at: datetime,
+    source: str,
+    seen: datetime | None = None,
+) -> frozenset[str]:
+    """Set the given fields of a profile; answers the names of those that really changed.
+
+    `changes` maps fields of `crm.alumni.profile.EDITABLE` to values. `source` says who told us
+    (staff, link, import); the change goes to the audit trail with before and after. `seen` is the
+    `updated_at` that the editor looked at: `Conflict` if somebody changed the record since. Raises
+    `Invalid` with the field at fault, and then nothing is changed.
+    """
+    session.flush()
+    session.refresh(alumnus, with_for_update=True)
+    if seen is not None and alumnus.updated_at != seen:
+        raise Conflict(
+            "Somebody else changed this record while you were editing. Look at it again, then edit."
+        )
+    values = checked(alumnus, changes)
+    before = {name: getattr(alumnus, name) for name in values}
+    changed = {name: value for name, value in values.items() if before[name] != value}
+    if not changed:
+        return frozenset()
+    for name, value in changed.items():
+        setattr(alumnus, name, value)
+    if NAME_FIELDS & changed.keys():
+        alumnus.name_key, alumnus.sort_key = name_key(alumnus), sort_key(alumnus)
+    alumnus.updated_at = at
+    audit.record(
+        session, "alumnus.edited", kind="alumnus", key=alumnus.id, by=by, at=at, source=source,
+        before={name: plain(before[name]) for name in changed},
+        after={name: plain(value) for name, value in changed.items()},
+    )  # fmt: skip
+    session.flush()
+    return frozenset(changed)
+
+
+def set_interests(
+    session: Session,
+    alumnus_id: int,
+    *,
+    kind: InterestKind,
+    keys: Collection[str],
+    source: str,
+    at: datetime,
+) -> bool:
+    """Make `keys` the whole set of a person's ways or subjects; True if that changed anything.
+
+    Those kept keep who said so and since when. Raises `Invalid` for a key that does not exist.
+    """
+    table = Way if kind is InterestKind.WAY else Subject
+    known = set(session.scalars(select(table.key).where(table.key.in_(keys))))
+    if unknown := sorted(set(keys) - known):
+        raise Invalid(f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value)
+    mine = Interest.alumnus_id == alumnus_id, Interest.kind == kind
+    gone = session.execute(
+        delete(Interest).where(*mine, Interest.key.not_in(keys)).returning(Interest.id)
+    ).all()
+    rows = [
+        {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
+        for key in sorted(known)
+    ]
+    if not rows:
+        return bool(gone)
+    statement = insert(Interest).values(rows).on_conflict_do_nothing().returning(Interest.id)
+    return bool(session.execute(statement).all() or gone)
+
+
+def put_contact(
+    session: Session,
+    alumnus: Alumnus,
+    kind: ContactKind,
+    value: str,
+    *,
+    owner: ContactOwner,
+    preferred: bool,
+    source: str,
+    at: datetime,
+    status: ContactStatus = ContactStatus.OK,
+) -> ContactPoint:
+    """Add a contact point, or renew the one with that address; raises `Invalid` for a bad one.
+
+    `preferred` makes it the one to use, instead of any other of its kind; only an own address may
+    be that.
+    """
+    shown, key = contact_form(kind, value)
+    preferred = preferred and owner is ContactOwner.OWN
+    if preferred:
+        session.execute(
+            update(ContactPoint)
+            .where(
+                ContactPoint.alumnus_id == alumnus.id, ContactPoint.kind == kind,
+                ContactPoint.preferred, ContactPoint.key != key,
+            )
+            .values(preferred=False, updated_at=at)
+        )  # fmt: skip
+    values = {
+        "value": shown, "owner": owner, "status": status, "source": source, "updated_at": at,
+        **({"preferred": True} if preferred else {}),
+    }  # fmt: skip
+    statement = insert(ContactPoint).values(
+        **{"preferred": False, **values}, alumnus_id=alumnus.id, kind=kind, key=key, created_at=at
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["alumnus_id", "kind", "key"], set_=values
+    )
+    point = session.scalars(
+        statement.returning(ContactPoint), execution_options={"populate_existing": True}
+    ).one()
+    alumnus.updated_at = at
+    session.flush()
+    return point
+
+
+def put_email(
+    session: Session,
+    alumnus: Alumnus,
+    value: str,
+    *,
+    owner: ContactOwner,
+    preferred: bool,
+    source: str,
+    at: datetime,
+    status: ContactStatus = ContactStatus.OK,
+) -> ContactPoint:
+    """`put_contact` for a mail address."""
+    return put_contact(
+        session, alumnus, ContactKind.EMAIL, value, owner=owner, preferred=preferred,
+        source=source, at=at, status=status,
+    )  # fmt: skip
