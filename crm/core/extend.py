@@ -60,6 +60,32 @@ class Check:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class Todo:
+    """A line of "what needs me today": `count` things behind `href`; a count of 0 is left out.
+
+    `tone` is good, warn, bad, info or quiet; a lower `order` stands higher. `label` says what to do
+    with them, without the number: "requests wait for approval".
+    """
+
+    label: Any
+    count: int
+    href: str
+    tone: str = "info"
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """A step that a fresh installation takes before its home page has anything to show."""
+
+    label: Any
+    text: Any
+    href: str
+    done: bool
+    order: int
+
+
 class FieldKind(StrEnum):
     """How the value after `field:` is read."""
 
@@ -152,6 +178,10 @@ class Extensions:
 
     navigation: list[NavEntry] = field(default_factory=list)
     home_cards: list[Panel] = field(default_factory=list)
+    todo: list[Callable[[Session, Viewer, datetime], Iterable[Todo]]] = field(default_factory=list)
+    first_steps: list[Callable[[Session, Viewer], Iterable[FirstStep]]] = field(
+        default_factory=list
+    )
     alumnus_panels: list[Panel] = field(default_factory=list)
     profile_panels: list[Panel] = field(default_factory=list)
     query_fields: list[QueryField] = field(default_factory=list)
