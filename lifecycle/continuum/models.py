@@ -15,7 +15,8 @@ from crm.core.database import Model, UTCDateTime, identity
 class Standing(Model):
     """Where a person stands; derived, never edited by hand, narrow so that a million can move.
 
-    `next_at` is the moment at which time alone will next change the phase or the stage.
+    `next_at` is the moment at which time alone will next change the phase or the stage;
+    `stage_next_at` the part of it that needs the interactions read again.
     """
 
     __tablename__ = "standing"
@@ -31,6 +32,7 @@ class Standing(Model):
     stage: Mapped[str]
     stage_since: Mapped[datetime] = mapped_column(UTCDateTime())
     next_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    stage_next_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
 class StandingMove(Model):
@@ -50,3 +52,13 @@ class StandingMove(Model):
     at: Mapped[datetime] = mapped_column(UTCDateTime())
     since: Mapped[datetime] = mapped_column(UTCDateTime())
     cause: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ContinuumEdition(Model):
+    """A definition of the continuum that was in force; a new one places everybody again."""
+
+    __tablename__ = "continuum_edition"
+
+    id: Mapped[int] = identity()
+    sha256: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,7 +30,11 @@ class EnrollmentState(StrEnum):
 
 
 class Journey(Model):
-    """An automated program; `live_version_id` is what new people enter."""
+    """An automated program; `live_version_id` is what new people enter.
+
+    `checked_at` is when everybody was last held against the entry query (changed people are at once);
+    `fault` says what keeps the program from moving people on, until it works again.
+    """
 
     __tablename__ = "journey"
     __table_args__ = (UniqueConstraint("key"),)
@@ -40,12 +44,17 @@ class Journey(Model):
     name: Mapped[str]
     goal: Mapped[str] = mapped_column(default="")
     state: Mapped[JourneyState] = mapped_column(Choice(JourneyState))
-    live_version_id: Mapped[int | None]
+    live_version_id: Mapped[int | None] = mapped_column(BigInteger)
+    checked_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    fault: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
 
 
 class JourneyVersion(Model):
-    """An immutable definition: canonical JSON, its fingerprint, and the YAML it was written in."""
+    """An immutable definition: canonical JSON, its fingerprint, and the YAML it was written in.
+
+    `steps` is how many steps the document has.
+    """
 
     __tablename__ = "journey_version"
     __table_args__ = (UniqueConstraint("journey_id", "no"),)
@@ -56,6 +65,7 @@ class JourneyVersion(Model):
     document: Mapped[dict[str, Any]] = mapped_column(JSONB)
     sha256: Mapped[str]
     source: Mapped[str]
+    steps: Mapped[int] = mapped_column(SmallInteger)
     published_at: Mapped[datetime] = mapped_column(UTCDateTime())
     published_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
 
@@ -64,7 +74,8 @@ class Enrollment(Model):
     """A person in a version, about to run step `step_no` at `wake_at`.
 
     `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present wait
-    began. `entry_key` bounds re-entry: `once`, a year, an interaction.
+    began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the goal of
+    the journey was reached while the person was in it. A stuck one keeps its fault in `end_reason`.
     """
 
     __tablename__ = "enrollment"
@@ -77,14 +88,15 @@ class Enrollment(Model):
             unique=True,
             postgresql_where=text("state <> 'ended'"),
         ),
-        Index("ix_enrollment_due", "wake_at", "id", postgresql_where=text("state = 'waiting'")),
-        Index(None, "alumnus_id"),
         Index(
-            "ix_enrollment_step",
+            "ix_enrollment_due",
             "version_id",
             "step_no",
-            postgresql_where=text("state <> 'ended'"),
+            "wake_at",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
         ),
+        Index(None, "alumnus_id"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -101,6 +113,7 @@ class Enrollment(Model):
     entered_at: Mapped[datetime] = mapped_column(UTCDateTime())
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     end_reason: Mapped[str | None]
+    goal_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
 class StepRun(Model):
@@ -108,7 +121,7 @@ class StepRun(Model):
 
     __tablename__ = "step_run"
 
-    enrollment_id: Mapped[int] = mapped_column(primary_key=True)
+    enrollment_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(primary_key=True)
     step_no: Mapped[int] = mapped_column(SmallInteger)
     outcome: Mapped[str]

@@ -53,15 +53,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_alumnus_sort_key_id'), ['sort_key', 'id'], unique=False)
 
     op.create_table('alumnus_change',
+    sa.Column('alumnus_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('alumnus_id', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_alumnus_change'))
+    sa.PrimaryKeyConstraint('alumnus_id', 'id', name=op.f('pk_alumnus_change'))
     )
     op.create_table('cluster',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_cluster')),
     sa.UniqueConstraint('name', name=op.f('uq_cluster_name'))
+    )
+    op.create_table('continuum_edition',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_continuum_edition'))
     )
     op.create_table('delivery_event',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -91,7 +97,9 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('goal', sa.String(), nullable=False),
     sa.Column('state', sa.String(), nullable=False),
-    sa.Column('live_version_id', sa.Integer(), nullable=True),
+    sa.Column('live_version_id', sa.BigInteger(), nullable=True),
+    sa.Column('checked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('fault', sa.String(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_journey')),
     sa.UniqueConstraint('key', name=op.f('uq_journey_key'))
@@ -153,7 +161,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('email', name=op.f('uq_staff_user_email'))
     )
     op.create_table('step_run',
-    sa.Column('enrollment_id', sa.Integer(), nullable=False),
+    sa.Column('enrollment_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('seq', sa.Integer(), nullable=False),
     sa.Column('step_no', sa.SmallInteger(), nullable=False),
     sa.Column('outcome', sa.String(), nullable=False),
@@ -329,6 +337,7 @@ def upgrade() -> None:
     sa.Column('document', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('sha256', sa.String(), nullable=False),
     sa.Column('source', sa.String(), nullable=False),
+    sa.Column('steps', sa.SmallInteger(), nullable=False),
     sa.Column('published_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('published_by', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['journey_id'], ['journey.id'], name=op.f('fk_journey_version_journey_id')),
@@ -439,6 +448,7 @@ def upgrade() -> None:
     sa.Column('stage', sa.String(), nullable=False),
     sa.Column('stage_since', sa.DateTime(timezone=True), nullable=False),
     sa.Column('next_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('stage_next_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['alumnus_id'], ['alumnus.id'], name=op.f('fk_standing_alumnus_id')),
     sa.PrimaryKeyConstraint('alumnus_id', name=op.f('pk_standing')),
     postgresql_with={'fillfactor': '60'}
@@ -509,6 +519,7 @@ def upgrade() -> None:
     sa.Column('entered_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('end_reason', sa.String(), nullable=True),
+    sa.Column('goal_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['alumnus_id'], ['alumnus.id'], name=op.f('fk_enrollment_alumnus_id')),
     sa.ForeignKeyConstraint(['journey_id'], ['journey.id'], name=op.f('fk_enrollment_journey_id')),
     sa.ForeignKeyConstraint(['version_id'], ['journey_version.id'], name=op.f('fk_enrollment_version_id')),
@@ -518,8 +529,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('enrollment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_enrollment_alumnus_id'), ['alumnus_id'], unique=False)
-        batch_op.create_index('ix_enrollment_due', ['wake_at', 'id'], unique=False, postgresql_where=sa.text("state = 'waiting'"))
-        batch_op.create_index('ix_enrollment_step', ['version_id', 'step_no'], unique=False, postgresql_where=sa.text("state <> 'ended'"))
+        batch_op.create_index('ix_enrollment_due', ['version_id', 'step_no', 'wake_at', 'id'], unique=False, postgresql_where=sa.text("state = 'waiting'"))
         batch_op.create_index('uq_enrollment_active', ['journey_id', 'alumnus_id'], unique=True, postgresql_where=sa.text("state <> 'ended'"))
 
     op.create_table('import_line',
@@ -841,7 +851,6 @@ def downgrade() -> None:
     op.drop_table('import_line')
     with op.batch_alter_table('enrollment', schema=None) as batch_op:
         batch_op.drop_index('uq_enrollment_active', postgresql_where=sa.text("state <> 'ended'"))
-        batch_op.drop_index('ix_enrollment_step', postgresql_where=sa.text("state <> 'ended'"))
         batch_op.drop_index('ix_enrollment_due', postgresql_where=sa.text("state = 'waiting'"))
         batch_op.drop_index(batch_op.f('ix_enrollment_alumnus_id'))
 
@@ -939,6 +948,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_delivery_event_message_id_at'))
 
     op.drop_table('delivery_event')
+    op.drop_table('continuum_edition')
     op.drop_table('cluster')
     op.drop_table('alumnus_change')
     with op.batch_alter_table('alumnus', schema=None) as batch_op:

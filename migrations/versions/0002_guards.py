@@ -22,6 +22,9 @@ create function note_{table}_change() returns trigger language plpgsql as $$
 begin
     if tg_op = 'DELETE' then
         insert into alumnus_change (alumnus_id) select distinct {column} from old_rows;
+    elsif tg_op = 'UPDATE' then
+        insert into alumnus_change (alumnus_id)
+            select {column} from new_rows union select {column} from old_rows;
     else
         insert into alumnus_change (alumnus_id) select distinct {column} from new_rows;
     end if;
