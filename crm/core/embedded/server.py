@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,7 @@ class EmbeddedServer:
         self._log = self._instance / "postgres.log"
         self._record = self._instance / "postgres.json"
         self._facts: dict[str, str] = {}
+        self._mutex = threading.RLock()
         self._use: int | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -66,9 +68,24 @@ class EmbeddedServer:
         return f"postgresql+psycopg://{DATABASE}@/{DATABASE}?host={host}"
 
     def acquire(self) -> None:
-        """Start the server or join the one that runs; it stays until we release it, or die."""
-        if self._use is not None:
-            return
+        """Start the server or join the one that runs; it stays until we release it, or die.
+
+        Called again, it brings back a server that died while we used it. Threads may share it.
+        """
+        with self._mutex:
+            if self._use is not None and self._lost():
+                self._leave()
+            if self._use is None:
+                self._enter()
+                atexit.register(self.release)
+
+    def _lost(self) -> bool:
+        try:
+            return self._gone_within(0)
+        except FileNotFoundError:
+            return True
+
+    def _enter(self) -> None:
         try:
             self._instance.mkdir(parents=True, exist_ok=True)
             with held(self._lock):
@@ -83,13 +100,16 @@ class EmbeddedServer:
         except OSError as error:
             raise self._fault(f"cannot start: {error}") from error
         self._use = use
-        atexit.register(self.release)
 
     def release(self) -> None:
         """Leave the server; the last one out stops it. Harmless when called again."""
+        atexit.unregister(self.release)
+        with self._mutex:
+            self._leave()
+
+    def _leave(self) -> None:
         if self._use is None:
             return
-        atexit.unregister(self.release)
         os.close(self._use)
         self._use = None
         # Where the folder was removed meanwhile, the supervisor stops the server.
@@ -165,10 +185,15 @@ class EmbeddedServer:
         self._facts = {"home": "postgres", "token": secrets.token_hex(6)}
         if not account.make_private(self._home):
             with suppress(OSError):
-                self._facts["home"] = str(system_folder() / self._facts["token"])
+                self._facts["home"] = str(self._outside_home())
             if not account.make_private(self._home):
                 raise self._fault(f"finds no folder that user {account.uid} may fill")
         self._write_record()
+
+    def _outside_home(self) -> Path:
+        if self._durable:
+            return system_folder() / self._facts["token"]
+        return Path(tempfile.gettempdir()) / f"{DATABASE}-test-{self._facts['token']}"
 
     def _ensure_running(self) -> None:
         """Wait until the server answers, starting it first if no process of it lives."""

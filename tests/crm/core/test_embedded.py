@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -233,6 +234,25 @@ def test_killed_server_is_started_anew_at_the_same_address(instance, start, othe
     assert ask(server, "SELECT answer FROM kept") == 42
 
 
+def test_server_that_died_comes_back_when_a_user_asks_again(instance, start):
+    server = start(instance)
+    os.kill(server_pid(instance), signal.SIGKILL)
+    assert eventually(lambda: not processes_of(instance))
+
+    server.acquire()
+
+    assert ask(server, "SELECT answer FROM kept") == 42
+
+
+def test_threads_that_acquire_together_count_once(instance, start, stopped):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: stopped.acquire(), range(8)))
+
+    stopped.release()
+
+    assert not runs(instance)
+
+
 def test_busy_process_of_a_killed_server_is_waited_for(instance, start):
     server = start(instance)
     with closing(connect(server)) as connection:
@@ -358,7 +378,7 @@ def test_missing_wheel_is_a_sentence(folder, monkeypatch):
 
 
 @as_root
-def test_root_below_a_closed_folder_keeps_data_and_programs_elsewhere(folder, start, monkeypatch):
+def test_root_below_a_closed_folder_keeps_data_and_programs_elsewhere(folder, monkeypatch):
     monkeypatch.setattr(host, "SYSTEM_FOLDER", folder / "system")
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
@@ -371,7 +391,8 @@ def test_root_below_a_closed_folder_keeps_data_and_programs_elsewhere(folder, st
     place = SimpleNamespace(submodule_search_locations=[str(closed / host.PACKAGE)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: place)
 
-    server = start(closed / "instance")
+    server = EmbeddedServer(closed / "instance")
+    server.acquire()
 
     assert ask(server, "SELECT 1") == 1
     home = home_of(closed / "instance")
@@ -381,6 +402,22 @@ def test_root_below_a_closed_folder_keeps_data_and_programs_elsewhere(folder, st
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     record = json.loads((closed / "instance" / "postgres.json").read_text())
     assert record["programs"].startswith(str(folder / "system" / "postgresql-"))
+    server.remove()
+    assert not home.exists()
+
+
+@as_root
+def test_data_for_a_test_below_a_closed_folder_are_temporary(folder):
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedServer(closed / "instance", durable=False)
+    server.acquire()
+    home = home_of(closed / "instance")
+
+    assert home.parent == Path(tempfile.gettempdir())
+
+    server.remove()
+    assert not home.exists()
 
 
 @as_root
