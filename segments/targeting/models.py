@@ -15,7 +15,7 @@ from crm.core.database import Model, UTCDateTime, identity
 class PropensityModel(Model):
     """A trained model with its card; at most one is live a way.
 
-    `body` is the model as its registry wrote it and `sha256` its fingerprint; nothing else is loaded.
+    `body` is the model as JSON and `sha256` its fingerprint; nothing else is ever loaded.
     """
 
     __tablename__ = "propensity_model"
