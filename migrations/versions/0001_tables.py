@@ -585,6 +585,7 @@ def upgrade() -> None:
     sa.Column('note', sa.String(), nullable=False),
     sa.Column('state', sa.String(), nullable=False),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('auto', sa.Boolean(), nullable=False),
     sa.Column('created_by', sa.BigInteger(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('approved_at', sa.DateTime(timezone=True), nullable=True),
@@ -667,6 +668,7 @@ def upgrade() -> None:
     sa.Column('chosen_by', sa.String(), nullable=False),
     sa.Column('reasons', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('note', sa.String(), nullable=False),
+    sa.Column('rest_until', sa.Date(), nullable=True),
     sa.Column('dedupe_key', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['alumnus_id'], ['alumnus.id'], name=op.f('fk_ask_alumnus_id')),
     sa.ForeignKeyConstraint(['request_id'], ['request.id'], name=op.f('fk_ask_request_id')),
@@ -678,6 +680,7 @@ def upgrade() -> None:
     with op.batch_alter_table('ask', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_ask_alumnus_id_asked_at'), ['alumnus_id', 'asked_at'], unique=False)
         batch_op.create_index('ix_ask_open', ['expires_at'], unique=False, postgresql_where=sa.text("state = 'open'"))
+        batch_op.create_index('uq_ask_open_person', ['alumnus_id'], unique=True, postgresql_where=sa.text("state = 'open'"))
         batch_op.create_index(batch_op.f('ix_ask_way_key_asked_at'), ['way_key', 'asked_at'], unique=False)
 
     op.create_table('campaign',
@@ -817,6 +820,7 @@ def downgrade() -> None:
     op.drop_table('campaign')
     with op.batch_alter_table('ask', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_ask_way_key_asked_at'))
+        batch_op.drop_index('uq_ask_open_person', postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index('ix_ask_open', postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index(batch_op.f('ix_ask_alumnus_id_asked_at'))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -42,7 +42,10 @@ class Ask(Model):
     """One person asked for one way to help, for a request or (imported history) without one.
 
     `probability`, `rank` and `reasons` are what decided it, kept as they were (law 5); `chosen_by` is
-    `rank` or `explore`, with the chance that it had of being chosen in `propensity`.
+    `rank` or `explore`, with the chance that it had of being chosen in `propensity`. `note` is how an
+    ask ended in one word (`later`, `never`, or the reason of a cancelled one); nobody is asked again
+    before `rest_until`, which an answer of `later` (any way) or `never` (this way) sets. A person has
+    one open ask at most: the index decides when two schools ask at the same instant.
     """
 
     __tablename__ = "ask"
@@ -52,6 +55,12 @@ class Ask(Model):
         Index(None, "alumnus_id", "asked_at"),
         Index(None, "way_key", "asked_at"),
         Index("ix_ask_open", "expires_at", postgresql_where=text("state = 'open'")),
+        Index(
+            "uq_ask_open_person",
+            "alumnus_id",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
     )
 
     id: Mapped[int] = identity()
@@ -69,6 +78,7 @@ class Ask(Model):
     chosen_by: Mapped[str] = mapped_column(default="rank")
     reasons: Mapped[list[Any]] = mapped_column(JSONB, default=list)
     note: Mapped[str] = mapped_column(default="")
+    rest_until: Mapped[date | None]
     dedupe_key: Mapped[str | None]
 
 

@@ -48,7 +48,11 @@ class GradeBand(StrEnum):
 
 
 class Request(Model):
-    """What a school needs: which way to help, about what, for whom, how many people."""
+    """What a school needs: which way to help, about what, for whom, how many people.
+
+    `reason` says why it went back, stayed unfilled or was cancelled; with `auto` the desk sends the
+    next wave itself when holds run out.
+    """
 
     __tablename__ = "request"
     __table_args__ = (
@@ -72,6 +76,7 @@ class Request(Model):
     note: Mapped[str] = mapped_column(default="")
     state: Mapped[RequestState] = mapped_column(Choice(RequestState))
     reason: Mapped[str | None]
+    auto: Mapped[bool] = mapped_column(default=False)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
     approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
