@@ -32,8 +32,8 @@ class EnrollmentState(StrEnum):
 class Journey(Model):
     """An automated program; `live_version_id` is what new people enter.
 
-    `checked_at` is when everybody was last held against the entry query (changed people are at once);
-    `fault` says what keeps the program from moving people on, until it works again.
+    `checked_at` is when everybody was last held against the entry query (changed people are at
+    once); `fault` says what keeps the program from moving people on, until it works again.
     """
 
     __tablename__ = "journey"
@@ -73,8 +73,8 @@ class JourneyVersion(Model):
 class Enrollment(Model):
     """A person in a version, about to run step `step_no` at `wake_at`.
 
-    `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present wait
-    began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the goal of
+    `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present
+    wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the goal of
     the journey was reached while the person was in it. A stuck one keeps its fault in `end_reason`.
     """
 
@@ -117,7 +117,7 @@ class Enrollment(Model):
 
 
 class StepRun(Model):
-    """One execution of one step: its outcome and why. The key is the trip-wire against a second run."""
+    """One execution of one step: its outcome and why; the key is the wall against a second run."""
 
     __tablename__ = "step_run"
 

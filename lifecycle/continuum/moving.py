@@ -1,0 +1,207 @@
+"""Writes places into standings, set-based, with a move and its facts for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus
+from lifecycle.continuum.definition import Continuum
+from lifecycle.continuum.models import Standing, StandingMove
+from lifecycle.continuum.placing import (
+    PLACE,
+    anchored,
+    future,
+    id_array,
+    people,
+    phase_columns,
+    placed,
+    stage_holds,
+    utc,
+    zoned,
+)
+
+MOVE = ["alumnus_id", "axis", "from_key", "to_key", "at", "since", "cause"]
+
+
+def place_people(session: Session, ids: Sequence[int], at: datetime, ladder: Continuum) -> int:
+    """Place these people from all their deeds; answers how many moved or were placed first."""
+    forget_merged(session, ids)
+    who = people(ids, at, ladder)
+    hold = stage_holds(ids, at, ladder)
+    place = placed(who, hold, future(ids, at), at, ladder).cte("place")
+    old = select(Standing).where(Standing.alumnus_id == any_(id_array(ids))).cte("old")
+    differs = tuple_(*(place.c[k] for k in PLACE)).is_distinct_from(
+        tuple_(*(old.c[k] for k in PLACE))
+    )
+    changed = (
+        select(place, old.c.phase.label("old_phase"), old.c.stage.label("old_stage"))
+        .outerjoin(old, old.c.alumnus_id == place.c.alumnus_id)
+        .where(or_(old.c.alumnus_id.is_(None), differs))
+        .cte("changed")
+    )
+    c = changed.c
+    written = insert(Standing).from_select(
+        ["alumnus_id", *PLACE], select(c.alumnus_id, *(c[k] for k in PLACE))
+    )
+    written = written.on_conflict_do_update(
+        index_elements=[Standing.alumnus_id], set_={k: written.excluded[k] for k in PLACE}
+    )
+    moves = union_all(_phase_moves(changed, at), _stage_moves(changed, hold, at, ladder))
+    noted = insert(StandingMove).from_select(MOVE, moves)
+    moved = or_(c.old_phase.is_distinct_from(c.phase), c.old_stage.is_distinct_from(c.stage))
+    statement = (
+        select(func.count())
+        .select_from(changed)
+        .where(moved)
+        .add_cte(written.returning(Standing.alumnus_id).cte("written"))
+        .add_cte(noted.returning(StandingMove.id).cte("noted"))
+    )
+    return session.scalars(statement).one()
+
+
+def forget_merged(session: Session, ids: Sequence[int]) -> None:
+    """Take people whose record became part of another's off the continuum."""
+    merged = exists().where(Alumnus.id == Standing.alumnus_id, Alumnus.merged_into_id.is_not(None))
+    statement = delete(Standing).where(Standing.alumnus_id == any_(id_array(ids)), merged)
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _phase_moves(changed: CTE, at: datetime) -> Select[Any]:
+    """The moves from one phase to another; where somebody was placed first is no move."""
+    c = changed.c
+    return _move(
+        changed, "phase", c.old_phase, c.phase, at, c.phase_since, _phase_cause(c.day)
+    ).where(c.old_phase != c.phase)
+
+
+def _phase_cause(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.jsonb_build_object("rule", "time", "graduated_on", day, type_=JSONB())
+
+
+def _stage_moves(changed: CTE, hold: CTE, at: datetime, ladder: Continuum) -> Select[Any]:
+    """The moves from one stage to another, and where people who already did things were placed."""
+    c = changed.c
+    ranks = {stage.key: rank for rank, stage in enumerate(ladder.stages)}
+    old_rank = case(ranks, value=c.old_stage, else_=0)
+    latest = (
+        select(hold)
+        .ext(distinct_on(hold.c.alumnus_id, hold.c.rank))
+        .order_by(hold.c.alumnus_id, hold.c.rank, hold.c.ends.desc())
+        .cte("latest")
+    )
+    cause = case(
+        (c.rank > old_rank, _rise(changed, ladder)),
+        (
+            and_(latest.c.ends.is_not(None), zoned(latest.c.ends) <= at),
+            _lapse(latest, ladder),
+        ),
+        else_=func.jsonb_build_object("rule", "history", type_=JSONB()),
+    )
+    return (
+        _move(changed, "stage", c.old_stage, c.stage, at, c.stage_since, cause)
+        .outerjoin(latest, and_(latest.c.alumnus_id == c.alumnus_id, latest.c.rank == old_rank))
+        .where(or_(c.old_stage != c.stage, and_(c.old_stage.is_(None), c.rank > 0)))
+    )
+
+
+def _rise(changed: CTE, ladder: Continuum) -> ColumnElement[Any]:
+    """What took somebody up: the occasion, and the points behind it against those needed."""
+    c = changed.c
+    return func.jsonb_build_object(
+        "rule", "rise",
+        "moment", c.starts,
+        "points", c.points,
+        "occasions", c.occasions,
+        "needs", _by_rank(c.rank, {r.rank: r.points for r in ladder.rules}),
+        "needs_occasions", _by_rank(c.rank, {r.rank: r.occasions for r in ladder.rules}),
+        "within_days", _by_rank(c.rank, {r.rank: r.within_days for r in ladder.rules}),
+        type_=JSONB(),
+    )  # fmt: skip
+
+
+def _lapse(latest: CTE, ladder: Continuum) -> ColumnElement[Any]:
+    """What let somebody down: the last occasion that counted and how long it carries."""
+    return func.jsonb_build_object(
+        "rule", "lapse",
+        "last", latest.c.last,
+        "ended", latest.c.ends,
+        "keep_days", _by_rank(latest.c.rank, {r.rank: r.keep_days for r in ladder.rules}),
+        type_=JSONB(),
+    )  # fmt: skip
+
+
+def _by_rank(rank: ColumnElement[Any], values: dict[int, int]) -> ColumnElement[Any]:
+    return case(values, value=rank)
+
+
+def _move(
+    source: CTE,
+    axis: str,
+    old: ColumnElement[Any],
+    new: ColumnElement[Any],
+    at: datetime,
+    since: ColumnElement[Any],
+    cause: ColumnElement[Any],
+) -> Select[Any]:
+    moment = literal(at, StandingMove.at.type)
+    return select(source.c.alumnus_id, literal(axis), old, new, moment, since, cause).select_from(
+        source
+    )
+
+
+def pass_phases(session: Session, ids: Sequence[int], at: datetime, ladder: Continuum) -> int:
+    """Move people on whom time alone carries into another phase; their deeds are not read."""
+    day, created = anchored(), utc(Alumnus.created_at)
+    phase, since, following = phase_columns(day, created, at, ladder)
+    place = (
+        select(
+            Standing.alumnus_id,
+            Standing.phase.label("old_phase"),
+            day.label("day"),
+            phase.label("phase"),
+            zoned(since).label("phase_since"),
+            func.least(zoned(following), Standing.stage_next_at).label("next_at"),
+        )
+        .join(Alumnus, Alumnus.id == Standing.alumnus_id)
+        .where(Standing.alumnus_id == any_(id_array(ids)))
+        .cte("changed")
+    )
+    written = (
+        update(Standing)
+        .where(Standing.alumnus_id == place.c.alumnus_id)
+        .values({k: place.c[k] for k in ("phase", "phase_since", "next_at")})
+        .returning(literal(1))
+        .cte("written")
+    )
+    noted = insert(StandingMove).from_select(MOVE, _phase_moves(place, at))
+    statement = (
+        select(func.count())
+        .select_from(place)
+        .where(place.c.old_phase != place.c.phase)
+        .add_cte(written)
+        .add_cte(noted.returning(null()).cte("noted"))
+    )
+    return session.scalars(statement).one()

@@ -1,0 +1,97 @@
+"""Keeps standings true: places the people who changed and those for whom time alone changed something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus, AlumnusChange
+from lifecycle.continuum.definition import Continuum, continuum
+from lifecycle.continuum.models import ContinuumEdition, Standing
+from lifecycle.continuum.moving import pass_phases, place_people
+
+BATCH = 5_000
+SWEEP_LOCK = 0x68630001
+"""One sweeper at a time: two could otherwise write an older place over a newer one."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one batch did: whom it looked at (for whoever else follows changes) and how many moved."""
+
+    ids: tuple[int, ...]
+    moved: int
+
+
+def sweep(session: Session, at: datetime, limit: int = BATCH) -> int:
+    """Bring every standing to the moment; answers how many people moved or were placed.
+
+    Works batch by batch in the caller's transaction; the engine commits between batches instead.
+    """
+    moved = 0
+    while (batch := sweep_batch(session, at, limit)).ids:
+        moved += batch.moved
+    return moved
+
+
+def sweep_batch(session: Session, at: datetime, limit: int = BATCH) -> Swept:
+    """Take at most `limit` changed or due people and place them; no ids means that all is true.
+
+    Marks written meanwhile stay: only those seen before the people are read are deleted.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(SWEEP_LOCK)))
+    ladder = continuum()
+    mark_all_if_redefined(session, ladder, at)
+    changed = take_changed(session, limit)
+    if changed:
+        return Swept(tuple(changed), place_people(session, changed, at, ladder))
+    due = take_due(session, at, limit)
+    if not due:
+        return Swept((), 0)
+    deeds = [i for i, stage_due in due if stage_due]
+    aged = [i for i, stage_due in due if not stage_due]
+    moved = place_people(session, deeds, at, ladder) if deeds else 0
+    moved += pass_phases(session, aged, at, ladder) if aged else 0
+    return Swept(tuple(i for i, _ in due), moved)
+
+
+def take_changed(session: Session, limit: int) -> list[int]:
+    """Delete the marks of the first people in line and answer who they are."""
+    first = select(AlumnusChange.alumnus_id).order_by(AlumnusChange.alumnus_id).limit(limit)
+    line = first.subquery()
+    last = select(func.max(line.c.alumnus_id)).scalar_subquery()
+    gone = (
+        delete(AlumnusChange)
+        .where(AlumnusChange.alumnus_id <= last)
+        .returning(AlumnusChange.alumnus_id)
+        .cte("gone")
+    )
+    return list(session.scalars(select(gone.c.alumnus_id).distinct()))
+
+
+def take_due(session: Session, at: datetime, limit: int) -> Sequence[Any]:
+    """People whose standing time alone changes by now, and whether their deeds must be read again."""
+    deeds = func.coalesce(Standing.stage_next_at <= at, literal(False))
+    statement = (
+        select(Standing.alumnus_id, deeds)
+        .where(Standing.next_at <= at)
+        .order_by(Standing.next_at)
+        .limit(limit)
+    )
+    return session.execute(statement).all()
+
+
+def mark_all_if_redefined(session: Session, ladder: Continuum, at: datetime) -> None:
+    """When the definition in force is a new one, have everybody placed by it."""
+    latest = select(ContinuumEdition.sha256).order_by(ContinuumEdition.id.desc()).limit(1)
+    if session.scalars(latest).one_or_none() == ladder.sha256:
+        return
+    session.add(ContinuumEdition(sha256=ladder.sha256, at=at))
+    session.flush()
+    everybody = select(Alumnus.id).order_by(Alumnus.id)
+    session.execute(insert(AlumnusChange).from_select(["alumnus_id"], everybody))
