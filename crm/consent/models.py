@@ -58,7 +58,7 @@ class Topic(Model):
 
 
 class ConsentEntry(Model):
-    """One recorded choice: a topic (or all, when null) granted or withdrawn, by whom, in what words.
+    """One recorded choice: a topic (all, when null) granted or withdrawn, by whom, in what words.
 
     Append-only: a trigger refuses update and delete. The latest entry that covers a topic decides.
     """

@@ -1,0 +1,172 @@
+"""Reads of the ledger: what may be sent, to whom, and why.
+
+The latest entry that covers a topic decides. An entry without a topic covers all of them, except
+that granting everything is no agreement to a topic that needs one of its own (opt-in). A person
+without an entry is reached by opt-out topics only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from crm.alumni.models import Alumnus, ContactKind, ContactPoint
+from crm.consent.models import (
+    ConsentBasis,
+    ConsentEntry,
+    ConsentState,
+    Suppression,
+    SuppressionReason,
+    Topic,
+)
+
+WITHDRAWN = "consent_withdrawn"
+NEVER_GIVEN = "no_consent"
+
+
+def address_key(address: str) -> str:
+    """The comparable form of a mail address, as `contact_point.key` has it."""
+    return address.strip().lower()
+
+
+def needs_own_word(topic_key: Any) -> ColumnElement[bool]:
+    """A condition: the topic may be sent only to those who agreed to it."""
+    topic = aliased(Topic)
+    opt_in = select(topic.key).where(topic.basis == ConsentBasis.OPT_IN)
+    return func.coalesce(topic_key, "").in_(opt_in)
+
+
+def latest_state(topic_key: Any, alumnus_id: Any) -> ColumnElement[Any]:
+    """The state of the latest entry that covers the topic, or null; a scalar subquery.
+
+    For a null topic (mail about nothing in particular) only entries about everything count.
+    """
+    entry = aliased(ConsentEntry)
+    covers = or_(
+        entry.topic_key == topic_key,
+        and_(
+            entry.topic_key.is_(None),
+            or_(entry.state == ConsentState.WITHDRAWN, ~needs_own_word(topic_key)),
+        ),
+    )
+    latest = select(entry.state).where(entry.alumnus_id == alumnus_id, covers)
+    return latest.order_by(entry.id.desc()).limit(1).scalar_subquery()
+
+
+def refusal(topic_key: Any, alumnus_id: Any = Alumnus.id) -> ColumnElement[Any]:
+    """Why a topic may not be sent to a person (`consent_withdrawn`, `no_consent`), or null."""
+    key = literal(topic_key) if topic_key is None or isinstance(topic_key, str) else topic_key
+    state = latest_state(key, alumnus_id)
+    return case(
+        (state == ConsentState.WITHDRAWN, WITHDRAWN),
+        (and_(state.is_(None), needs_own_word(key)), NEVER_GIVEN),
+        else_=None,
+    )
+
+
+def refuses(topic_key: Any) -> ColumnElement[bool]:
+    """A condition correlated on `Alumnus.id`: this topic may not be sent to them."""
+    return refusal(topic_key).is_not(None)
+
+
+def address_suppressed(key: Any) -> ColumnElement[bool]:
+    """A condition: the address (in its comparable form) is never to be mailed."""
+    held = aliased(Suppression)
+    return exists().where(held.address_key == key, held.lifted_at.is_(None))
+
+
+def address_suppression(key: Any) -> ColumnElement[Any]:
+    """The reason an address is never to be mailed, or null; a scalar subquery."""
+    held = aliased(Suppression)
+    found = select(held.reason).where(held.address_key == key, held.lifted_at.is_(None))
+    return found.scalar_subquery()
+
+
+def topics(session: Session) -> list[Topic]:
+    """All topics in the order they are shown."""
+    return list(session.scalars(select(Topic).order_by(Topic.position, Topic.key)))
+
+
+def choices_of(session: Session, alumnus_id: int) -> dict[str, bool]:
+    """By topic, whether it may be sent to this person as far as consent goes."""
+    refused = refusal(Topic.key, literal(alumnus_id)).is_not(None)
+    rows = session.execute(select(Topic.key, refused).order_by(Topic.position, Topic.key))
+    return {key: not no for key, no in rows}
+
+
+def left_everything(session: Session, alumnus_id: int) -> bool:
+    """Whether the latest word about everything was to leave."""
+    latest = select(ConsentEntry.state).where(
+        ConsentEntry.alumnus_id == alumnus_id, ConsentEntry.topic_key.is_(None)
+    )
+    state = session.scalars(latest.order_by(ConsentEntry.id.desc()).limit(1)).first()
+    return state == ConsentState.WITHDRAWN
+
+
+def ledger(alumnus_id: int) -> Select[ConsentEntry, str]:
+    """Every entry of a person with its topic's label (null: everything), newest first."""
+    return (
+        select(ConsentEntry, Topic.label)
+        .outerjoin(Topic, Topic.key == ConsentEntry.topic_key)
+        .where(ConsentEntry.alumnus_id == alumnus_id)
+        .order_by(ConsentEntry.id.desc())
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What may be sent about one topic to one person, and the entry that decided it, if any."""
+
+    topic: Topic
+    allowed: bool
+    entry: ConsentEntry | None
+
+
+def standing_of(session: Session, alumnus_id: int) -> list[Standing]:
+    """For each topic whether it may be sent and on whose word."""
+    entry = aliased(ConsentEntry)
+    word = select(entry.id).where(
+        entry.alumnus_id == alumnus_id,
+        or_(
+            entry.topic_key == Topic.key,
+            and_(
+                entry.topic_key.is_(None),
+                or_(entry.state == ConsentState.WITHDRAWN, Topic.basis == ConsentBasis.OPT_OUT),
+            ),
+        ),
+    )
+    deciding = word.order_by(entry.id.desc()).limit(1).correlate(Topic).scalar_subquery()
+    rows = session.execute(
+        select(Topic, ConsentEntry)
+        .outerjoin(ConsentEntry, ConsentEntry.id == deciding)
+        .order_by(Topic.position, Topic.key)
+    )
+    return [Standing(topic, _allowed(topic, entry), entry) for topic, entry in rows]
+
+
+def _allowed(topic: Topic, entry: ConsentEntry | None) -> bool:
+    if entry is None:
+        return topic.basis == ConsentBasis.OPT_OUT
+    return entry.state == ConsentState.GRANTED
+
+
+def suppressions_of(session: Session, alumnus_id: int) -> dict[str, SuppressionReason]:
+    """The addresses of a person that are never mailed, with the reason."""
+    statement = (
+        select(Suppression.address_key, Suppression.reason)
+        .join(ContactPoint, ContactPoint.key == Suppression.address_key)
+        .where(
+            ContactPoint.alumnus_id == alumnus_id, ContactPoint.kind == ContactKind.EMAIL,
+            Suppression.lifted_at.is_(None),
+        )
+    )  # fmt: skip
+    return dict(session.execute(statement).tuples().all())
+
+
+def count_suppressed(session: Session) -> int:
+    """How many addresses are never mailed."""
+    statement = select(func.count()).select_from(Suppression)
+    return int(session.execute(statement.where(Suppression.lifted_at.is_(None))).scalar_one())

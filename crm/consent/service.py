@@ -1,0 +1,194 @@
+"""The verbs of consent: each adds an entry to the ledger, none takes one away.
+
+Only a person themselves (by link or one click), or staff on their word, may loosen; a file or the
+mail provider may only tighten (law 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from crm.alumni.models import Alumnus
+from crm.consent.models import (
+    ConsentEntry,
+    ConsentSource,
+    ConsentState,
+    Suppression,
+    SuppressionReason,
+    Topic,
+)
+from crm.consent.queries import address_key, latest_state
+from crm.core.errors import Invalid, NotAllowed, NotFound
+
+MAY_GRANT = frozenset({ConsentSource.LINK, ConsentSource.ONE_CLICK, ConsentSource.STAFF})
+MAX_WORDING = 2_000
+# A complaint says more than a bounce, and that more than a wish read from a file.
+WEIGHT = {
+    SuppressionReason.IMPORTED: 1, SuppressionReason.STAFF: 2, SuppressionReason.UNSUBSCRIBED: 3,
+    SuppressionReason.BOUNCED: 4, SuppressionReason.COMPLAINED: 5,
+}  # fmt: skip
+
+
+def withdraw(
+    session: Session,
+    alumnus_id: int,
+    *,
+    topic_key: str | None,
+    source: ConsentSource,
+    at: datetime,
+    reference: str = "",
+    wording: str = "",
+) -> bool:
+    """Stop a topic, or all of them when `topic_key` is None; False if that was so already."""
+    return bool(
+        withdraw_many(
+            session, [alumnus_id], topic_key=topic_key, source=source, at=at,
+            reference=reference, wording=wording,
+        )
+    )  # fmt: skip
+
+
+def withdraw_many(
+    session: Session,
+    alumnus_ids: Sequence[int] | Select[Any],
+    *,
+    topic_key: str | None,
+    source: ConsentSource,
+    at: datetime,
+    reference: str = "",
+    wording: str = "",
+) -> int:
+    """Stop a topic (or all) for many people in one statement; answers how many entries were new."""
+    entry = {"topic_key": topic_key, "source": source, "at": at, "reference": reference}
+    return _add(session, alumnus_ids, ConsentState.WITHDRAWN, entry, wording)
+
+
+def grant(
+    session: Session,
+    alumnus_id: int,
+    *,
+    topic_key: str | None,
+    source: ConsentSource,
+    at: datetime,
+    reference: str = "",
+    wording: str = "",
+) -> bool:
+    """Allow a topic, or with None all that need no agreement of their own; False if so already.
+
+    Raises `NotAllowed` for a source that may only tighten, and `Invalid` for staff who do not say
+    in what words the person agreed.
+    """
+    if ConsentSource(source) not in MAY_GRANT:
+        raise NotAllowed("A file or a mail provider may stop mail, but never start it.")
+    if source is ConsentSource.STAFF and not wording.strip():
+        raise Invalid("Write down what the person said, and how.", field="wording")
+    entry = {"topic_key": topic_key, "source": source, "at": at, "reference": reference}
+    return bool(_add(session, [alumnus_id], ConsentState.GRANTED, entry, wording))
+
+
+def _add(
+    session: Session,
+    alumnus_ids: Sequence[int] | Select[Any],
+    state: ConsentState,
+    entry: dict[str, Any],
+    wording: str,
+) -> int:
+    """Add one entry for each person whose latest word is another; answers how many."""
+    if len(wording) > MAX_WORDING or "\x00" in wording + entry["reference"]:
+        raise Invalid(f"Use at most {MAX_WORDING} characters.", field="wording")
+    topic_key = entry["topic_key"]
+    if topic_key is not None and session.get(Topic, topic_key) is None:
+        raise Invalid(f"There is no topic called {topic_key!r}.", field="topic_key")
+    session.flush()
+    values = {**entry, "state": state, "wording": wording.strip()}
+    columns = {
+        name: literal(value, getattr(ConsentEntry, name).type) for name, value in values.items()
+    }
+    people = select(Alumnus.id, *columns.values()).where(
+        Alumnus.id.in_(alumnus_ids), ~_holds(topic_key, state)
+    )
+    statement = insert(ConsentEntry).from_select(
+        ["alumnus_id", *columns], people.order_by(Alumnus.id)
+    )
+    return len(session.execute(statement.returning(ConsentEntry.id)).all())
+
+
+def _holds(topic_key: str | None, state: ConsentState) -> ColumnElement[bool]:
+    """Correlated on `Alumnus.id`: an entry of this state would say nothing new."""
+    if topic_key is not None:
+        key = literal(topic_key)
+        return latest_state(key, Alumnus.id).is_not_distinct_from(literal(state.value))
+    # About everything: such an entry stands, and nothing later said otherwise of any topic.
+    stands, later = aliased(ConsentEntry), aliased(ConsentEntry)
+    return exists().where(
+        stands.alumnus_id == Alumnus.id,
+        stands.topic_key.is_(None),
+        stands.state == state,
+        ~exists().where(later.alumnus_id == Alumnus.id, later.id > stands.id, later.state != state),
+    )
+
+
+def suppress(
+    session: Session,
+    addresses: Iterable[str],
+    *,
+    reason: SuppressionReason,
+    source: str,
+    at: datetime,
+) -> int:
+    """Never mail these addresses again; answers how many that is news for.
+
+    One that is suppressed already keeps its reason unless the new one weighs more.
+    """
+    keys = sorted({address_key(a) for a in addresses if a.strip() and "\x00" not in a})
+    if not keys:
+        return 0
+    weight = case(*((Suppression.reason == r, w) for r, w in WEIGHT.items()), else_=0)
+    rows = [{"address_key": key, "reason": reason, "source": source, "at": at} for key in keys]
+    statement = insert(Suppression).values(rows)
+    statement = statement.on_conflict_do_update(
+        index_elements=[Suppression.address_key],
+        set_={"reason": reason, "source": source, "at": at, "lifted_at": None},
+        where=or_(Suppression.lifted_at.is_not(None), weight < WEIGHT[reason]),
+    )
+    return len(session.execute(statement.returning(Suppression.address_key)).all())
+
+
+def lift(session: Session, address: str, *, at: datetime) -> bool:
+    """Mail an address again. Only for the person themselves, who just asked for it from there."""
+    statement = update(Suppression).where(
+        Suppression.address_key == address_key(address), Suppression.lifted_at.is_(None)
+    )
+    lifted = session.execute(statement.values(lifted_at=at).returning(Suppression.address_key))
+    return bool(lifted.all())
+
+
+def pause(
+    session: Session, alumnus_id: int, *, until: date | None, source: ConsentSource, at: datetime
+) -> bool:
+    """Send nothing up to and with a day, or end the pause with None; False if so already.
+
+    A source that may only tighten can make a pause longer, never shorter.
+    """
+    current = Alumnus.paused_until
+    if source in MAY_GRANT:
+        changes: ColumnElement[bool] = current.is_distinct_from(until)
+    elif until is None:
+        raise NotAllowed("A file or a mail provider may not end a pause.")
+    else:
+        changes = or_(current.is_(None), current < until)
+    statement = update(Alumnus).where(and_(Alumnus.id == alumnus_id, changes))
+    done = session.execute(
+        statement.values(paused_until=until, updated_at=at).returning(Alumnus.id)
+    )
+    if done.first() is not None:
+        return True
+    if session.get(Alumnus, alumnus_id) is None:
+        raise NotFound("There is no such person.")
+    return False
