@@ -91,7 +91,7 @@ class Continuum(Part):
 
     @model_validator(mode="after")
     def ordered(self) -> Self:
-        """Phases follow one another from before graduation on; stages start with the ruleless one."""
+        """Phases follow one another from before graduation on; only the first stage has no rule."""
         if set(self.points) != set(Mode) or min(self.points.values()) < 0:
             raise ValueError("points must name every mode once, none below 0")
         years = [p.from_year for p in self.phases]
@@ -147,12 +147,11 @@ def read(path: Path) -> Continuum:
     except yaml.YAMLError as error:
         raise Refused([f"{path.name}: {error}"]) from error
     except ValidationError as error:
-        raise Refused(
-            [
-                f"{path.name}: {'.'.join(str(p) for p in problem['loc']) or 'whole'}: {problem['msg']}"
-                for problem in error.errors()
-            ]
-        ) from error
+        problems = [
+            f"{path.name}: {'.'.join(map(str, p['loc'])) or 'whole'}: {p['msg']}"
+            for p in error.errors()
+        ]
+        raise Refused(problems) from error
 
 
 @cache

@@ -147,10 +147,10 @@ def _counting(rule: Rule, occasion: CTE, ladder: Continuum) -> Select[Any]:
     frame = FrameClause(
         timedelta(days=rule.within_days), None, FrameClauseType.PRECEDING, FrameClauseType.CURRENT
     )
-    window = {"partition_by": occasion.c.alumnus_id, "order_by": occasion.c.moment}
-    previous = func.lag(occasion.c.moment).over(**window)
-    points = func.sum(worth).over(**window, range_=frame)
-    number = func.count().over(**window, range_=frame)
+    one, moment = occasion.c.alumnus_id, occasion.c.moment
+    previous = func.lag(moment).over(partition_by=one, order_by=moment)
+    points = func.sum(worth).over(partition_by=one, order_by=moment, range_=frame)
+    number = func.count().over(partition_by=one, order_by=moment, range_=frame)
     return select(
         literal(rule.rank, Integer).label("rank"),
         occasion.c.alumnus_id,
@@ -163,7 +163,7 @@ def _counting(rule: Rule, occasion: CTE, ladder: Continuum) -> Select[Any]:
 
 
 def stage_holds(ids: Sequence[int], at: datetime, ladder: Continuum) -> CTE:
-    """Every stretch in which somebody kept a stage: start, last occasion, end, and the rise's facts."""
+    """Every stretch in which somebody kept a stage: start, last occasion, end, rise's facts."""
     occasion = _occasions(ids, at)
     counted = union_all(*(_counting(r, occasion, ladder) for r in ladder.rules)).cte("counted")
     island = func.sum(counted.c.broken).over(

@@ -1,4 +1,4 @@
-"""Keeps standings true: places the people who changed and those for whom time alone changed something."""
+"""Keeps standings true: places the people who changed, or for whom time changed something."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SWEEP_LOCK = 0x68630001
 
 @dataclass(frozen=True)
 class Swept:
-    """What one batch did: whom it looked at (for whoever else follows changes) and how many moved."""
+    """What one batch did: whom it looked at (others follow changes too), how many moved."""
 
     ids: tuple[int, ...]
     moved: int
@@ -75,7 +75,7 @@ def take_changed(session: Session, limit: int) -> list[int]:
 
 
 def take_due(session: Session, at: datetime, limit: int) -> Sequence[Any]:
-    """People whose standing time alone changes by now, and whether their deeds must be read again."""
+    """People whose standing time alone changes by now, and whether to read their deeds again."""
     deeds = func.coalesce(Standing.stage_next_at <= at, literal(False))
     statement = (
         select(Standing.alumnus_id, deeds)

@@ -1,4 +1,4 @@
-"""Holds every standing against a recomputation from scratch, by the rule written in plain Python."""
+"""Holds every standing against a recomputation from scratch, by the rule in plain Python."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def verify(session: Session, at: datetime) -> Verified:
 
 
 def _chunks(session: Session, at: datetime) -> Iterator[Sequence[Any]]:
-    """Everybody in the order of their ids, with their standing and whether it is due to be looked at."""
+    """Everybody by id, with their standing and whether a mark waits for the next sweep."""
     marked = exists().where(AlumnusChange.alumnus_id == Alumnus.id)
     statement = (
         select(

@@ -74,8 +74,9 @@ class Enrollment(Model):
     """A person in a version, about to run step `step_no` at `wake_at`.
 
     `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present
-    wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the goal of
-    the journey was reached while the person was in it. A stuck one keeps its fault in `end_reason`.
+    wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the
+    goal of the journey was reached while the person was in it. A stuck one keeps its fault in
+    `end_reason`.
     """
 
     __tablename__ = "enrollment"
