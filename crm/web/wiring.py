@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from crm.core import clock
 from crm.core.application import current_settings
 from crm.core.extend import extensions
-from crm.web import errors, headers, i18n
+from crm.web import errors, headers, i18n, words
 
 bootstrap = Bootstrap5()
 csrf = CSRFProtect()
@@ -28,7 +28,15 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def page_words() -> dict[str, Any]:
-        return {"settings": current_settings(), "now": _now, "navigation": navigation}
+        return {
+            "settings": current_settings(),
+            "now": _now,
+            "navigation": navigation,
+            "role_label": words.role_label,
+            "district_name": words.district_name,
+            "has_endpoint": words.has_endpoint,
+            "language_choices": words.language_choices,
+        }
 
 
 def _now() -> datetime:
