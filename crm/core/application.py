@@ -11,12 +11,15 @@ from sqlalchemy import Dialect, event
 from sqlalchemy.engine import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from crm.core import models  # noqa: F401 - tables that no other module may import first
+from crm.core import (
+    models,  # noqa: F401 - tables that no other module may import first
+    operations,
+)
 from crm.core.database import db, migrate
 from crm.core.embedded import EmbeddedServer
 from crm.core.extend import extensions
 from crm.core.jobs import Jobs
-from crm.core.log import configure_logging
+from crm.core.log import configure_logging, log_requests
 from crm.core.settings import Settings, secret_key
 
 MAX_UPLOAD = 512 * 1024 * 1024
@@ -37,7 +40,12 @@ def build(settings: Settings, *, root: Path) -> Flask:
         SETTINGS=settings,
         SECRET_KEY=secret_key(settings),
         SQLALCHEMY_DATABASE_URI=settings.database_url or "postgresql+psycopg://",
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True},
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": 10,
+            "max_overflow": 10,
+            "pool_pre_ping": True,
+            "hide_parameters": True,
+        },
         MAX_CONTENT_LENGTH=MAX_UPLOAD,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         SESSION_COOKIE_NAME="__Host-homecoming" if settings.secure else "homecoming",
@@ -60,6 +68,8 @@ def build(settings: Settings, *, root: Path) -> Flask:
         _connect_lazily(app, server)
     app.extensions["homecoming.server"] = server
     app.extensions["homecoming.jobs"] = Jobs(app, lambda: database_address(app))
+    log_requests(app)
+    operations.init_app(app)
     return app
 
 

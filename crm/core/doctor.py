@@ -1,0 +1,172 @@
+"""What `doctor` and the settings page look at: each finding says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from crm.core.database import db
+from crm.core.embedded import EmbeddedServerError
+from crm.core.errors import Refused
+from crm.core.extend import Check, extensions
+from crm.core.migrations import pending
+from crm.core.models import Heartbeat
+from crm.core.settings import Settings
+
+OLDEST_POSTGRES = 150_000
+LATE = timedelta(minutes=2)
+STUCK = timedelta(minutes=15)
+# Their owners' rules make mail from anywhere else fail DMARC.
+FREE_MAIL = frozenset(
+    {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "aol.com",
+     "icloud.com", "live.com", "msn.com", "proton.me"}
+)  # fmt: skip
+WAITING = """
+select count(*) filter (where status = 'todo') as waiting,
+       count(*) filter (where status = 'failed') as failed,
+       min(e.at) filter (where status = 'todo') as since
+from procrastinate_jobs j
+left join lateral (select min(at) as at from procrastinate_events where job_id = j.id) e on true
+"""
+
+
+def findings(app: Flask, at: datetime) -> list[Check]:
+    """Everything there is to say about this installation; nothing is changed or sent."""
+    settings = app.config["SETTINGS"]
+    found = [*check_settings(settings)]
+    database = list(check_database(app))
+    found += database
+    if all(check.state != "fail" for check in database):
+        found += [*check_heartbeats(at), *check_queue(at)]
+        for more in extensions(app).checks:
+            found += more(at)
+    return [*found, *check_mail(settings), *check_sending_domain(settings)]
+
+
+def check_settings(settings: Settings) -> Iterator[Check]:
+    """Values that are fit for trying out, and not for a district."""
+    where = "set" if settings.secret_key else "made here and kept in the instance folder"
+    advice = "" if settings.secret_key else "Set HOMECOMING_SECRET_KEY where several machines run."
+    yield Check("secret key", "ok", where, advice)
+    host = urlsplit(settings.base_url).hostname or ""
+    if settings.secure:
+        yield Check("base address", "ok", settings.base_url)
+    elif host in {"127.0.0.1", "localhost", "::1"}:
+        advice = "Set HOMECOMING_BASE_URL to the https address that alumni will open."
+        yield Check("base address", "warn", f"{settings.base_url} works on this machine", advice)
+    else:
+        advice = "Put a proxy with https before it: cookies and mailed links need it."
+        yield Check("base address", "fail", f"{settings.base_url} is not https", advice)
+    if "postal_address" in settings.model_fields_set:
+        yield Check("postal address", "ok", "set")
+    else:
+        advice = "Set HOMECOMING_POSTAL_ADDRESS: the law asks for it in every mail."
+        yield Check("postal address", "warn", "is the example", advice)
+
+
+def check_database(app: Flask) -> Iterator[Check]:
+    """Whether it answers, is new enough and has our tables."""
+    kind = "embedded" if app.extensions["homecoming.server"] is not None else "own"
+    try:
+        number = int(db.session.execute(text("show server_version_num")).scalar_one())
+        missing = pending(app)
+    except (SQLAlchemyError, EmbeddedServerError) as error:
+        advice = "Check HOMECOMING_DATABASE_URL, and that PostgreSQL runs."
+        yield Check("database", "fail", f"does not answer ({type(error).__name__})", advice)
+        return
+    except Refused as error:
+        yield Check("migrations", "fail", str(error), "Install the newest version of Homecoming.")
+        return
+    finally:
+        db.session.rollback()
+    version = f"PostgreSQL {number // 10_000}.{number % 10_000} ({kind})"
+    state = "ok" if number >= OLDEST_POSTGRES else "fail"
+    yield Check("database", state, version, "PostgreSQL 15 or newer is needed.")
+    if missing:
+        advice = "Run `homecoming db upgrade`."
+        yield Check("migrations", "fail", f"{len(missing)} are missing", advice)
+    else:
+        yield Check("migrations", "ok", "up to date")
+
+
+def check_heartbeats(at: datetime) -> Iterator[Check]:
+    """When clock and worker were last heard of."""
+    heard = dict(db.session.execute(select(Heartbeat.name, Heartbeat.at)).tuples().all())
+    db.session.rollback()
+    for name in ("clock", "worker"):
+        last = heard.get(name)
+        advice = f"Start `homecoming serve`, or `homecoming {name}`."
+        if last is None:
+            yield Check(name, "warn", "has never run here", advice)
+        elif at - last > LATE:
+            yield Check(name, "fail", f"was last heard of {spell(at - last)} ago", advice)
+        else:
+            yield Check(name, "ok", f"beat {spell(max(at - last, timedelta()))} ago")
+
+
+def check_queue(at: datetime) -> Iterator[Check]:
+    """How long jobs wait, and whether some failed."""
+    row = db.session.execute(text(WAITING)).one()
+    db.session.rollback()
+    waited = at - row.since if row.since else timedelta()
+    if waited > STUCK:
+        detail = f"{row.waiting} jobs wait, the oldest for {spell(waited)}"
+        yield Check("job queue", "warn", detail, "Start a worker, or more of them.")
+    else:
+        yield Check("job queue", "ok", f"{row.waiting} jobs wait")
+    if row.failed:
+        detail = f"{row.failed} in the last 7 days"
+        yield Check("failed jobs", "warn", detail, "The log tells why, under job.failed.")
+
+
+def check_mail(settings: Settings) -> Iterator[Check]:
+    """Where mail goes."""
+    if settings.mail == "mailbox":
+        advice = "Set HOMECOMING_MAIL to smtp or sendgrid when alumni are to receive it."
+        yield Check("mail", "warn", "stays here and is shown at /mailbox", advice)
+    elif settings.mail == "smtp":
+        host = urlsplit(settings.smtp_url or "").hostname
+        advice = "Use smtps:// or a server with STARTTLS, and mind its hourly limit."
+        yield Check("mail", "ok", f"goes through {host} by SMTP", advice)
+    else:
+        host = urlsplit(settings.sendgrid_host).hostname
+        yield Check("mail", "ok", f"goes through SendGrid at {host}, events are signed")
+
+
+def check_sending_domain(settings: Settings) -> Iterator[Check]:
+    """What can be known of the sending domain without asking the DNS."""
+    domain = settings.mail_from.rpartition("@")[2].rstrip("> ").lower()
+    if domain.endswith((".example", ".invalid", ".test", ".localhost")):
+        advice = "Set HOMECOMING_MAIL_FROM to an address of your district's domain."
+        state = "warn" if settings.mail == "mailbox" else "fail"
+        yield Check("sender", state, f"{domain} is an example", advice)
+        return
+    if domain in FREE_MAIL:
+        advice = "Send from a domain of the district: mail from elsewhere fails DMARC."
+        yield Check("sender", "fail", f"{domain} belongs to a mail provider", advice)
+        return
+    yield Check("sender", "ok", domain)
+    advice = (
+        f"Publish SPF and DKIM for {domain} as your provider says, and a TXT record "
+        f"_dmarc.{domain} with at least v=DMARC1; p=none."
+    )
+    yield Check("SPF, DKIM, DMARC", "warn", "are in the DNS, which is not asked here", advice)
+    if settings.secure:
+        yield Check("one-click unsubscribe", "ok", "its address is https")
+    else:
+        advice = "RFC 8058 wants https: set HOMECOMING_BASE_URL."
+        yield Check("one-click unsubscribe", "fail", "its address is not https", advice)
+
+
+def spell(length: timedelta) -> str:
+    """A length of time in its largest unit: 40 s, 12 min, 3 h, 5 d."""
+    seconds = int(length.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
