@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from flask import Flask, current_app
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm.core.viewer import Viewer
 
@@ -98,11 +98,25 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True)
 class QueryContext:
-    """What a query is compiled for: who asks (their scope is added by the compiler) and when."""
+    """What a query is compiled for: who asks (their scope is added by the compiler) and when.
+
+    `trail` names the saved queries that led here, so that none contains itself; `budget` is shared
+    by all of them and counts down the terms that one query may still grow to.
+    """
 
     session: Session
     viewer: Viewer
     at: datetime
+    trail: tuple[str, ...] = ()
+    budget: list[int] = field(default_factory=lambda: [500], compare=False)
+
+
+@dataclass(frozen=True)
+class QueryBase:
+    """What every query selects from: the column of people's ids and the wall around them."""
+
+    id: ColumnElement[int] | InstrumentedAttribute[int]
+    visible: Callable[[Viewer], ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
@@ -110,11 +124,15 @@ class FieldMatch:
     """What a query asks of a field: a closed range, whose ends are equal for a single value.
 
     Ends are text (TEXT, CHOICE), `int` (NUMBER), aware datetimes (DATE: `low` inclusive, `high`
-    exclusive; `90d` means from 90 days before the moment on) or None for an open end. FLAG has neither.
+    exclusive; `90d` means from 90 days before the moment on) or None for an open end. FLAG has
+    neither. `exact` says that the value was quoted; `name` is what followed the dot of a field whose
+    key ends in one (`custom.`).
     """
 
     low: Any = None
     high: Any = None
+    exact: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +142,8 @@ class QueryField:
     `condition` answers a condition correlated on `Alumnus.id` (normally an `exists`), never a list of
     ids. `choices` are the known values by key (`ordered` if `a..b` makes sense on them), loaded for
     completion and for errors that suggest the nearest. `aliases` are other names of the field.
+    The key of a FLAG is whole: `is:deceased`, `has:email`. A key that ends in a dot stands for every
+    field that begins so; the rest arrives as `FieldMatch.name`. A condition may raise `Invalid`.
     """
 
     key: str
@@ -172,6 +192,25 @@ ContactGrant = Callable[[Viewer], ColumnElement[bool]]
 Reaction = Callable[..., None]
 
 
+class Letters(Protocol):
+    """How the lower areas mail somebody a shipped content; the links area registers it."""
+
+    def __call__(
+        self,
+        session: Session,
+        content_key: str,
+        *,
+        key: str,
+        to_address: str,
+        language: str,
+        merge: Mapping[str, str],
+        origin: str,
+        at: datetime,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Queue the letter in the caller's transaction; `key` makes a repetition harmless."""
+
+
 @dataclass
 class Extensions:
     """Everything registered with one app, in the order of registration unless an order is given."""
@@ -184,7 +223,10 @@ class Extensions:
     )
     alumnus_panels: list[Panel] = field(default_factory=list)
     profile_panels: list[Panel] = field(default_factory=list)
+    settings_panels: list[Panel] = field(default_factory=list)
+    letters: Letters | None = None
     query_fields: list[QueryField] = field(default_factory=list)
+    query_base: QueryBase | None = None
     jobs: list[PeriodicJob] = field(default_factory=list)
     checks: list[Callable[[datetime], Iterable[Check]]] = field(default_factory=list)
     metrics: list[Callable[[Session, datetime], Iterable[tuple[str, str, float]]]] = field(
