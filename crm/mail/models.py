@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,8 +25,9 @@ class MessageClass(StrEnum):
 class MessageState(StrEnum):
     """Where a message stands on its one way through the outbox.
 
-    queued → claimed → accepted (→ its delivery is told by events); claimed → uncertain when the outcome
-    is unknown; uncertain → cancelling → queued through the batch fence; or skipped / failed, with reason.
+    queued → claimed → accepted (→ its delivery is told by events); claimed → uncertain when the
+    outcome is unknown; uncertain → cancelling → queued through the batch fence; or skipped or
+    failed, with reason.
     """
 
     QUEUED = "queued"
@@ -92,9 +93,10 @@ class Message(Model):
     """One e-mail to one person, decided once (`key` is unique) and sent at most once (law 1).
 
     The address and language are chosen when it is claimed. `origin` says who decided it
-    (`campaign:KEY`, `journey:KEY/STEP`, `ask:ID`, `link:PURPOSE`); `merge` holds what the content needs
-    beyond the person's own fields. `batch_id`, `attempt` and `send_at` carry the provider's batch fence.
-    Staff mail (a sign-in code) has no alumnus but a `to_address` from the start.
+    (`campaign:KEY`, `journey:KEY/STEP`, `ask:ID`, `link:PURPOSE`); `merge` holds what the content
+    needs beyond the person's own fields. `batch_id`, `attempt`, `send_at` carry the batch fence.
+    Staff mail (a sign-in code) has no alumnus but a `to_address` from the start; a `language` given
+    from the start is the one to prefer.
     """
 
     __tablename__ = "message"
@@ -108,6 +110,21 @@ class Message(Model):
         ),
         Index("ix_message_person", "alumnus_id", "accepted_at"),
         Index("ix_message_origin", "origin", "state"),
+        Index(
+            "ix_message_group",
+            "version_id",
+            "message_class",
+            "priority",
+            "not_before",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_message_address",
+            "to_address",
+            "origin",
+            postgresql_where=text("to_address is not null"),
+        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -115,7 +132,7 @@ class Message(Model):
     key: Mapped[str]
     alumnus_id: Mapped[int | None] = mapped_column(ForeignKey("alumnus.id"))
     to_address: Mapped[str | None]
-    contact_point_id: Mapped[int | None]
+    contact_point_id: Mapped[int | None] = mapped_column(BigInteger)
     message_class: Mapped[MessageClass] = mapped_column(Choice(MessageClass))
     topic_key: Mapped[str | None]
     origin: Mapped[str]
@@ -198,10 +215,10 @@ class MailboxItem(Model):
     seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
-class MailboxAttachment(Model):
-    """A file that went with one mail (a calendar invitation)."""
+class MessageAttachment(Model):
+    """A file that goes with one message (a calendar invitation), kept from the day it is queued."""
 
-    __tablename__ = "mailbox_attachment"
+    __tablename__ = "message_attachment"
     __table_args__ = (Index(None, "message_id"),)
 
     id: Mapped[int] = identity()

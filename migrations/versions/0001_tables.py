@@ -104,16 +104,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_journey')),
     sa.UniqueConstraint('key', name=op.f('uq_journey_key'))
     )
-    op.create_table('mailbox_attachment',
+    op.create_table('message_attachment',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('message_id', sa.Uuid(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('media_type', sa.String(), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_mailbox_attachment'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_message_attachment'))
     )
-    with op.batch_alter_table('mailbox_attachment', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_mailbox_attachment_message_id'), ['message_id'], unique=False)
+    with op.batch_alter_table('message_attachment', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_message_attachment_message_id'), ['message_id'], unique=False)
 
     op.create_table('mailbox_batch',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -723,7 +723,7 @@ def upgrade() -> None:
     sa.Column('key', sa.String(), nullable=False),
     sa.Column('alumnus_id', sa.BigInteger(), nullable=True),
     sa.Column('to_address', sa.String(), nullable=True),
-    sa.Column('contact_point_id', sa.Integer(), nullable=True),
+    sa.Column('contact_point_id', sa.BigInteger(), nullable=True),
     sa.Column('message_class', sa.String(), nullable=False),
     sa.Column('topic_key', sa.String(), nullable=True),
     sa.Column('origin', sa.String(), nullable=False),
@@ -752,7 +752,9 @@ def upgrade() -> None:
     postgresql_with={'fillfactor': '70'}
     )
     with op.batch_alter_table('message', schema=None) as batch_op:
+        batch_op.create_index('ix_message_address', ['to_address', 'origin'], unique=False, postgresql_where=sa.text('to_address is not null'))
         batch_op.create_index('ix_message_due', ['not_before', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
+        batch_op.create_index('ix_message_group', ['version_id', 'message_class', 'priority', 'not_before', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
         batch_op.create_index('ix_message_open_batch', ['batch_id'], unique=False, postgresql_where=sa.text("state in ('claimed', 'uncertain', 'cancelling')"))
         batch_op.create_index('ix_message_origin', ['origin', 'state'], unique=False)
         batch_op.create_index('ix_message_person', ['alumnus_id', 'accepted_at'], unique=False)
@@ -809,7 +811,9 @@ def downgrade() -> None:
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.drop_index('ix_message_person')
         batch_op.drop_index('ix_message_origin')
+        batch_op.drop_index('ix_message_group', postgresql_where=sa.text("state = 'queued'"))
         batch_op.drop_index('ix_message_open_batch', postgresql_where=sa.text("state in ('claimed', 'uncertain', 'cancelling')"))
+        batch_op.drop_index('ix_message_address', postgresql_where=sa.text('to_address is not null'))
         batch_op.drop_index('ix_message_due', postgresql_where=sa.text("state = 'queued'"))
 
     op.drop_table('message')
@@ -942,10 +946,10 @@ def downgrade() -> None:
 
     op.drop_table('propensity_model')
     op.drop_table('mailbox_batch')
-    with op.batch_alter_table('mailbox_attachment', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_mailbox_attachment_message_id'))
+    with op.batch_alter_table('message_attachment', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_message_attachment_message_id'))
 
-    op.drop_table('mailbox_attachment')
+    op.drop_table('message_attachment')
     op.drop_table('journey')
     op.drop_table('heartbeat')
     with op.batch_alter_table('delivery_event', schema=None) as batch_op:
