@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.alumni import models  # noqa: F401 - tables
+from crm.alumni import fields
+from crm.core.extend import extensions
 
 
 def init_app(app: Flask) -> None:
     """Register routes, commands and extension points."""
+    fields.register(extensions(app))

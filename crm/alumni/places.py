@@ -1,0 +1,44 @@
+"""Which schools and clusters a word of a query means."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.alumni.names import fold
+from crm.query import UnknownValue
+from crm.schools.models import Cluster, School, SchoolAlias
+
+
+def schools_named(session: Session, text: str) -> list[int]:
+    """Ids of the schools of that name, alias or NCES id, or else of those that it abbreviates.
+
+    Raises `UnknownValue` if there is none.
+    """
+    schools = session.execute(select(School.id, School.name, School.nces_id)).all()
+    aliases = session.execute(select(SchoolAlias.school_id, SchoolAlias.key)).all()
+    wanted = fold(text)
+    exact = {row.id for row in schools if row.nces_id == text.strip() or fold(row.name) == wanted}
+    exact |= {row.school_id for row in aliases if fold(row.key) == wanted}
+    found = exact or {row.id for row in schools if _begins(wanted, row.name)}
+    if not found:
+        names = [row.name for row in schools]
+        raise UnknownValue(f"There is no school “{text}”.", names)
+    return sorted(found)
+
+
+def clusters_named(session: Session, text: str) -> list[int]:
+    """Ids of the schools in the clusters of that name; raises `UnknownValue` if there is none."""
+    clusters = session.execute(select(Cluster.id, Cluster.name)).all()
+    wanted = fold(text)
+    found = [row.id for row in clusters if fold(row.name) == wanted]
+    found = found or [row.id for row in clusters if _begins(wanted, row.name)]
+    if not found:
+        raise UnknownValue(f"There is no cluster “{text}”.", [row.name for row in clusters])
+    return list(session.scalars(select(School.id).where(School.cluster_id.in_(found))))
+
+
+def _begins(wanted: str, name: str) -> bool:
+    """Whether each wanted word begins a word of the name."""
+    words = fold(name).split()
+    return bool(wanted) and all(any(w.startswith(p) for w in words) for p in wanted.split())

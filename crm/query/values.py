@@ -1,0 +1,150 @@
+"""Reads the values of a term as what its field wants: numbers, moments, known choices."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from crm.core.errors import Invalid
+from crm.core.extend import FieldKind, FieldMatch, QueryField
+from crm.query.errors import UnknownValue
+from crm.query.nodes import One, Range
+
+LARGEST = 2**31 - 1
+AGE = re.compile(r"(\d{1,4})([dwmyDWMY])")
+DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+
+
+def plain(text: str) -> str:
+    """A word as choices are compared: no case, no accents, blanks and signs alike."""
+    letters = unicodedata.normalize("NFKD", text)
+    letters = "".join(c for c in letters if not unicodedata.combining(c)).casefold()
+    return " ".join(re.split(r"[\s_\-/]+", letters)).strip()
+
+
+def read(
+    field: QueryField, value: One | Range, at: datetime, choices: Mapping[str, Any]
+) -> FieldMatch:
+    """What `value` asks of `field`; raises `Invalid`, or `UnknownValue` with what is known.
+
+    `choices` are the field's own; `at` is the moment that ages such as `90d` count back from.
+    """
+    if field.kind is FieldKind.NUMBER:
+        return _numbers(value)
+    if field.kind is FieldKind.DATE:
+        return _moments(value, at)
+    if field.kind is FieldKind.CHOICE:
+        return _choices(field, value, choices)
+    if isinstance(value, Range):
+        raise Invalid(f"{field.key}: takes no range.")
+    return FieldMatch(value.text, value.text, exact=value.quoted)
+
+
+def _numbers(value: One | Range) -> FieldMatch:
+    if isinstance(value, One):
+        number = _number(value)
+        return FieldMatch(number, number)
+    low = _number(value.low) if value.low else None
+    high = _number(value.high) if value.high else None
+    if low is not None and high is not None and low > high:
+        raise Invalid("The range is the wrong way round.")
+    return FieldMatch(low, high)
+
+
+def _number(value: One) -> int:
+    digits = value.text.removeprefix("-")
+    if not digits.isdecimal():
+        raise Invalid(f"“{value.text}” is not a whole number.")
+    if len(digits) > 10 or int(digits) > LARGEST:
+        raise Invalid("That number is too large.")
+    return int(value.text)
+
+
+def _choices(field: QueryField, value: One | Range, choices: Mapping[str, Any]) -> FieldMatch:
+    if isinstance(value, One):
+        key = _choice(field, value, choices)
+        return FieldMatch(key, key)
+    if not field.ordered:
+        raise Invalid(f"The values of {field.key}: have no order; list them with commas.")
+    low = _choice(field, value.low, choices) if value.low else None
+    high = _choice(field, value.high, choices) if value.high else None
+    order = list(choices)
+    if low is not None and high is not None and order.index(low) > order.index(high):
+        raise Invalid("The range is the wrong way round.")
+    return FieldMatch(low, high)
+
+
+def _choice(field: QueryField, value: One, choices: Mapping[str, Any]) -> str:
+    wanted = plain(value.text)
+    for key in choices:
+        if plain(key) == wanted:
+            return key
+    for key, label in choices.items():
+        if plain(str(label)) == wanted:
+            return key
+    raise UnknownValue(
+        f"{field.key}: knows no “{value.text}”.", [*choices, *map(str, choices.values())]
+    )
+
+
+def _moments(value: One | Range, at: datetime) -> FieldMatch:
+    """Days, months and years of the calendar, or ages: `30d..90d` is from 90 to 30 days ago."""
+    if isinstance(value, One):
+        age = _age(value, at)
+        return FieldMatch(age, None) if age else FieldMatch(*_day(value))
+    low_age = _age(value.low, at) if value.low else None
+    high_age = _age(value.high, at) if value.high else None
+    by_age = (low_age or not value.low) and (high_age or not value.high)
+    if by_age:
+        low, high = high_age, low_age
+    else:
+        low = low_age or (_day(value.low)[0] if value.low else None)
+        high = high_age or (_day(value.high)[1] if value.high else None)
+    if low is not None and high is not None and low > high:
+        raise Invalid("The range is the wrong way round.")
+    return FieldMatch(low, high)
+
+
+def _age(value: One, at: datetime) -> datetime | None:
+    """The moment so long ago, or None if the value is not an age such as 90d, 6w, 3m or 2y."""
+    match = AGE.fullmatch(value.text)
+    if match is None:
+        return None
+    amount, unit = int(match[1]), match[2].lower()
+    try:
+        if unit in "dw":
+            return at - timedelta(days=amount * (7 if unit == "w" else 1))
+        months = at.year * 12 + at.month - 1 - amount * (12 if unit == "y" else 1)
+        year, month = divmod(months, 12)
+        last = calendar.monthrange(year, month + 1)[1]
+        return at.replace(year=year, month=month + 1, day=min(at.day, last))
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"“{value.text}” is too long ago.") from error
+
+
+def _day(value: One) -> tuple[datetime, datetime]:
+    """The first moment of a day, month or year, and that of the next one."""
+    match = DAY.fullmatch(value.text)
+    wrong = Invalid(f"“{value.text}” is neither a date such as 2026-05-31 nor an age such as 90d.")
+    if match is None:
+        raise wrong
+    year, month, day = (int(part) if part else None for part in match.groups())
+    try:
+        first = date(year or 0, month or 1, day or 1)
+        if day:
+            after = first + timedelta(days=1)
+        elif month:
+            after = (first + timedelta(days=31)).replace(day=1)
+        else:
+            after = date(first.year + 1, 1, 1)
+    except (ValueError, OverflowError) as error:
+        raise wrong from error
+    return _midnight(first), _midnight(after)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
