@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Protocol
 
 from anyascii import anyascii
@@ -35,12 +36,23 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The search words of a text: each folded, and transliterated when not in Latin letters."""
+    return list(_words(text))
+
+
+# Names repeat themselves: a roster of a million has some ten thousand different ones.
+@lru_cache(maxsize=1 << 16)
+def _words(text: str) -> tuple[str, ...]:
     found: list[str] = []
     for word in fold(text).split():
         for form in (word, "".join(WORD.findall(anyascii(word).casefold()))):
             if form and form not in found:
                 found.append(form)
-    return found
+    return tuple(found)
+
+
+@lru_cache(maxsize=1 << 16)
+def _latin(text: str) -> str:
+    return anyascii(fold(text)).casefold()
 
 
 def name_key(person: Named) -> str:
@@ -49,11 +61,11 @@ def name_key(person: Named) -> str:
         person.given_name, person.preferred_name, person.middle_name,
         person.family_name, person.former_name,
     )  # fmt: skip
-    return " ".join(dict.fromkeys(word for part in parts for word in words(part or "")))
+    return " ".join(dict.fromkeys(word for part in parts for word in _words(part or "")))
 
 
 def sort_key(person: Named) -> str:
     """The list order: family name first, Latin letters, then given name."""
-    family = anyascii(fold(person.family_name or person.given_name)).casefold()
-    given = anyascii(fold(person.given_name if person.family_name else "")).casefold()
+    family = _latin(person.family_name or person.given_name)
+    given = _latin(person.given_name if person.family_name else "")
     return f"{family} {given}".strip()
