@@ -22,7 +22,7 @@ class CampaignState(StrEnum):
 
 
 class Campaign(Model):
-    """One mailing: audience query, content, topic, when. Its messages carry `campaign:KEY`.
+    """One mailing: audience query, content, topic, when. Messages carry `campaign:KEY`.
 
     `audience` is how many people the query found when it went out; each has exactly one message row,
     sent, waiting or skipped with its reason (law 4).

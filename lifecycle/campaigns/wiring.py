@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from lifecycle.campaigns import models  # noqa: F401 - tables
+from crm.core.extend import NavEntry, Panel, extensions
+from crm.core.viewer import Permission
+from lifecycle.campaigns import cards
+from lifecycle.campaigns.cli import campaigns
+from lifecycle.campaigns.routes import bp
 
 
 def init_app(app: Flask) -> None:
     """Register routes, commands and extension points."""
+    app.register_blueprint(bp)
+    app.cli.add_command(campaigns)
+    registry = extensions(app)
+    registry.navigation.append(
+        NavEntry("campaigns.index", _("Campaigns"), "envelope", 40, Permission.CAMPAIGNS_VIEW)
+    )
+    registry.home_cards.append(
+        Panel("sends", "lifecycle/campaigns/_sends.html", 30, cards.recent_sends)
+    )
+    registry.todo.append(cards.to_do)
