@@ -140,7 +140,7 @@ def _lettered(text: str) -> str:
 
 
 def _language(match: FieldMatch, context: QueryContext) -> Condition:
-    return Alumnus.language == match.low
+    return Alumnus.language == str(match.low)
 
 
 def _languages(session: Session) -> Mapping[str, Any]:

@@ -125,8 +125,8 @@ class FieldMatch:
 
     Ends are text (TEXT, CHOICE), `int` (NUMBER), aware datetimes (DATE: `low` inclusive, `high`
     exclusive; `90d` means from 90 days before the moment on) or None for an open end. FLAG has
-    neither. `exact` says that the value was quoted; `name` is what followed the dot of a field whose
-    key ends in one (`custom.`).
+    neither. `exact` says that the value was quoted; `name` is what followed the dot of a field
+    whose key ends in one (`custom.`).
     """
 
     low: Any = None
@@ -139,11 +139,12 @@ class FieldMatch:
 class QueryField:
     """A field of the query language.
 
-    `condition` answers a condition correlated on `Alumnus.id` (normally an `exists`), never a list of
-    ids. `choices` are the known values by key (`ordered` if `a..b` makes sense on them), loaded for
-    completion and for errors that suggest the nearest. `aliases` are other names of the field.
-    The key of a FLAG is whole: `is:deceased`, `has:email`. A key that ends in a dot stands for every
-    field that begins so; the rest arrives as `FieldMatch.name`. A condition may raise `Invalid`.
+    `condition` answers a condition correlated on `Alumnus.id` (normally an `exists`), never a list
+    of ids. `choices` are the known values by key (`ordered` if `a..b` makes sense on them), loaded
+    for completion and for errors that suggest the nearest. `aliases` are other names of the field.
+    The key of a FLAG is whole: `is:deceased`, `has:email`. A key that ends in a dot stands for
+    every field that begins so; the rest arrives as `FieldMatch.name`. A condition may raise
+    `Invalid`.
     """
 
     key: str
