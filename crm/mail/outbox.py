@@ -141,7 +141,9 @@ def queue_many(
     session.flush()
     chosen = select(*(column.label(name) for name, column in columns.items()))
     statement = insert(Message).from_select(list(columns), chosen, include_defaults=False)
-    done = session.execute(statement.on_conflict_do_nothing())
+    done = session.execute(
+        statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
+    )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
