@@ -29,6 +29,8 @@ class Named(Protocol):
 
 def fold(text: str) -> str:
     """Lower case with accents and apostrophes gone: `O’Brien-Núñez` → `obrien nunez`."""
+    if text.isascii():
+        return " ".join(WORD.findall(text.replace("'", "").lower()))
     plain = unicodedata.normalize("NFKD", text.replace("'", "").replace("’", "").replace("ʻ", ""))
     plain = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
     return " ".join(WORD.findall(plain))
