@@ -24,8 +24,8 @@ class CampaignState(StrEnum):
 class Campaign(Model):
     """One mailing: audience query, content, topic, when. Messages carry `campaign:KEY`.
 
-    `audience` is how many people the query found when it went out; each has exactly one message row,
-    sent, waiting or skipped with its reason (law 4).
+    `audience` is how many people the query found when it went out; each has exactly one message
+    row: sent, waiting or skipped with its reason (law 4).
     """
 
     __tablename__ = "campaign"

@@ -127,7 +127,7 @@ def audience_members(
     reason: str,
     after: str | None,
 ) -> Page[Any]:
-    """The people behind a figure of the report, by list order of names, within the viewer's wall."""
+    """The people behind a figure of the report, by name, within the viewer's wall."""
     groups: dict[str, tuple[MessageState, ...]] = {
         "sent": (MessageState.ACCEPTED,), "waiting": WAITING, "skipped": NOT_SENT,
     }  # fmt: skip

@@ -22,7 +22,7 @@ from crm.core.viewer import Permission
 from crm.mail import preview as mail_preview
 from crm.mail.content import Variant
 from crm.mail.values import described_fields
-from crm.query import compile_query, count_up_to
+from crm.query import QueryError, compile_query, count_up_to
 from crm.web.i18n import CONTENT_LANGUAGES
 from lifecycle.campaigns import queries, service
 from lifecycle.campaigns.forms import CampaignForm, ScheduleForm, TextForm
@@ -79,7 +79,7 @@ def new() -> Any:
 
 
 def _about_query(error: Invalid) -> Invalid:
-    return error if error.field else Invalid(str(error), field="query")
+    return Invalid(str(error), field="query") if isinstance(error, QueryError) else error
 
 
 @bp.route("/<key>/edit", methods=["GET", "POST"])

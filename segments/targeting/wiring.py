@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask.cli import AppGroup
 
-from segments.targeting import models  # noqa: F401 - tables
+from segments.targeting import cli
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register the model's commands beside those of the asks it learns from."""
+    group = app.cli.commands.get("asks")
+    if not isinstance(group, AppGroup):
+        group = AppGroup("asks", help="People asked, and the chance that they say yes.")
+        app.cli.add_command(group)
+    for command in (cli.train, cli.evaluate, cli.score, cli.explain):
+        group.add_command(command)
