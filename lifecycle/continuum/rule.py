@@ -50,11 +50,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Hold:
-    """A stretch of time in which a stage was kept: from the rise to the end of its last keep."""
+    """A stretch of time in which a stage was kept: from the rise to the end of its last keep.
+
+    `points` from so many `occasions` stood behind the rise; `last` is the last that counted.
+    """
 
     rank: int
     starts: datetime
     ends: datetime
+    last: datetime
+    points: int
+    occasions: int
 
 
 def anchor(person: Person) -> date | None:
@@ -104,7 +110,7 @@ def occasions(deeds: Iterable[Deed], at: datetime) -> list[Deed]:
 def holds(rule: Rule, happened: Sequence[Deed], points: dict[Mode, int]) -> list[Hold]:
     """The stretches in which a stage was kept: unbroken chains of occasions with a rise in them."""
     counting = [d for d in happened if d.mode in rule.counts]
-    keep, within = timedelta(days=rule.keep_days), timedelta(days=rule.within_days)
+    keep = timedelta(days=rule.keep_days)
     chains: list[list[Deed]] = []
     for deed in counting:
         if chains and deed.at - chains[-1][-1].at < keep:
@@ -113,13 +119,22 @@ def holds(rule: Rule, happened: Sequence[Deed], points: dict[Mode, int]) -> list
             chains.append([deed])
     found = []
     for chain in chains:
+        last = chain[-1].at
         for deed in chain:
-            recent = [d for d in counting if deed.at - within <= d.at <= deed.at]
-            enough = sum(points[d.mode] for d in recent) >= rule.points
-            if enough and len(recent) >= rule.occasions:
-                found.append(Hold(rule.rank, deed.at, chain[-1].at + keep))
+            reached, number = tally(rule, counting, points, deed.at)
+            if reached >= rule.points and number >= rule.occasions:
+                found.append(Hold(rule.rank, deed.at, last + keep, last, reached, number))
                 break
     return found
+
+
+def tally(
+    rule: Rule, happened: Sequence[Deed], points: dict[Mode, int], at: datetime
+) -> tuple[int, int]:
+    """The points, and the occasions behind them, that count for a stage's rise at a moment."""
+    since = at - timedelta(days=rule.within_days)
+    recent = [d for d in happened if d.mode in rule.counts and since <= d.at <= at]
+    return sum(points[d.mode] for d in recent), len(recent)
 
 
 def place(person: Person, deeds: Sequence[Deed], at: datetime, ladder: Continuum) -> Place:

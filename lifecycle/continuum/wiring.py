@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from flask import Flask
 
+from crm.core.extend import Panel, extensions
 from lifecycle.continuum import models  # noqa: F401 - tables
+from lifecycle.continuum.explain import why
+from lifecycle.continuum.fields import FIELDS
+from lifecycle.continuum.panels import alumnus_panel, home_card
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register query fields, the map on the home page and the panel on a person's page."""
+    known = extensions(app)
+    known.query_fields.extend(FIELDS)
+    known.why.append(why)
+    known.home_cards.append(
+        Panel("continuum", "lifecycle/continuum/_map.html", order=10, load=home_card)
+    )
+    known.alumnus_panels.append(
+        Panel("continuum", "lifecycle/continuum/_panel.html", order=20, load=alumnus_panel)
+    )
