@@ -46,7 +46,7 @@ def decode(text: str | None, length: int) -> list[Any] | None:
 
 def keyset(
     session: Session,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
     *,
     after: str | None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
@@ -131,7 +131,7 @@ def audience_members(
     groups: dict[str, tuple[MessageState, ...]] = {
         "sent": (MessageState.ACCEPTED,), "waiting": WAITING, "skipped": NOT_SENT,
     }  # fmt: skip
-    statement: Select[Any] = (
+    statement = (
         select(Alumnus, Message.state, Message.reason, Message.not_before, Message.delivery)
         .join(Message, Message.alumnus_id == Alumnus.id)
         .where(Message.origin == origin(campaign), visible_alumni(viewer))

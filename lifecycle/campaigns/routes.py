@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm.mail.reasons import sentence
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
+from crm.alumni.models import Alumnus
 from crm.consent.models import Topic
 from crm.core import clock
 from crm.core.database import db
@@ -21,6 +21,7 @@ from crm.core.extend import QueryContext
 from crm.core.viewer import Permission
 from crm.mail import preview as mail_preview
 from crm.mail.content import Variant
+from crm.mail.reasons import sentence
 from crm.mail.values import described_fields
 from crm.query import QueryError, compile_query, count_up_to
 from crm.web.i18n import CONTENT_LANGUAGES
@@ -172,7 +173,8 @@ def _preview(key: str) -> tuple[Any, Any, Any]:
     if version is None or not texts:
         raise Invalid(_("Write the text first."))
     who = request.args.get("person", "")
-    if who.isdigit() and int(who) < 2**63:
+    person: Alumnus | None = None
+    if who.isdigit() and len(who) < 19:
         person = load_alumnus(session, current_viewer(), int(who))
     else:
         context = QueryContext(session, current_viewer(), clock.now())

@@ -212,10 +212,8 @@ def stop(session: Session, campaign: Campaign, *, by: Viewer, at: datetime) -> i
     _must_be(campaign, CampaignState.SCHEDULED, CampaignState.SENDING)
     stopped = drop_queued(session, origin=origin(campaign), reason="stopped", at=at)
     campaign.state, campaign.ended_at = CampaignState.STOPPED, at
-    audit.record(
-        session, "stop", kind="campaign", key=campaign.key, by=by, at=at, stopped=len(stopped)
-    )
-    return len(stopped)
+    audit.record(session, "stop", kind="campaign", key=campaign.key, by=by, at=at, stopped=stopped)
+    return stopped
 
 
 def delete_draft(session: Session, campaign: Campaign, *, by: Viewer, at: datetime) -> None:

@@ -61,9 +61,8 @@ def score(way: str, out: str | None) -> dict[str, Any]:
         service.store_scores(session, way_key=way, at=at)
         session.commit()
     if out:
-        known = dict(
-            session.execute(select(ExternalId.alumnus_id, ExternalId.value)).tuples().all()
-        )
+        pairs = session.execute(select(ExternalId.alumnus_id, ExternalId.value))
+        known = {row.alumnus_id: row.value for row in pairs}
         with open(out, "w", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle)
             writer.writerow(["person_id", "way", "probability", "reason_1", "reason_2", "reason_3"])
