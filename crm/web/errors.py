@@ -1,7 +1,7 @@
 """Turns our errors, and everybody's bad input, into pages once for every route.
 
-Nothing that a person, a file or a machine sends may end in a 5xx: what the database cannot hold (NUL
-bytes, lone surrogates, numbers beyond its types) is the sender's mistake and answered as such.
+Nothing that a person, a file or a machine sends may end in a 5xx: what the database cannot hold
+(NUL bytes, lone surrogates, numbers beyond its types) is the sender's mistake, answered as such.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from werkzeug.routing import IntegerConverter
 
 from crm.core.database import db
 from crm.core.errors import Conflict, HomecomingError, NotAllowed, NotFound
-from crm.core.throttle import TooMany
 from crm.core.throttle import TooMany
 
 log = structlog.get_logger(__name__)
@@ -134,7 +133,7 @@ def broken(error: Exception) -> Any:
 
 
 def refuse_unreadable() -> Any:
-    """Addresses with NUL bytes or replaced characters mean nothing; say so before any route does."""
+    """An address with NUL bytes means nothing; say so before any route looks at it."""
     values = [request.path, *request.args.keys(), *(v for _k, v in request.args.items(multi=True))]
     return page(400, str(UNREADABLE)) if any("\x00" in value for value in values) else None
 

@@ -1,7 +1,8 @@
 """Languages: which one a reader gets, their catalogues, and text direction.
 
 Staff use their account's language, alumni their own; anybody may choose another for the visit with
-`?lang=`. Catalogues are kept as `.po` text and compiled into the instance folder at start.
+`?lang=`, which their browser keeps in its session. Catalogues are kept as `.po` text and compiled
+into the instance folder at start.
 """
 
 from __future__ import annotations
@@ -11,31 +12,32 @@ from pathlib import Path
 from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, g, request
+from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale
 from flask_babel import lazy_gettext as _
+from flask_login import current_user
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """Languages the pages are written in. Content may be written in any of `CONTENT_LANGUAGES`."""
 
 CONTENT_LANGUAGES = {
-    "en": _("English"), "es": _("Spanish"), "am": _("Amharic"), "ar": _("Arabic"), "fr": _("French"),
-    "ht": _("Haitian Creole"), "ko": _("Korean"), "my": _("Burmese"), "ne": _("Nepali"),
-    "pt": _("Portuguese"), "so": _("Somali"), "sw": _("Swahili"), "vi": _("Vietnamese"),
-    "zh": _("Chinese"),
+    "en": _("English"), "es": _("Spanish"), "am": _("Amharic"), "ar": _("Arabic"),
+    "fr": _("French"), "ht": _("Haitian Creole"), "ko": _("Korean"), "my": _("Burmese"),
+    "ne": _("Nepali"), "pt": _("Portuguese"), "so": _("Somali"), "sw": _("Swahili"),
+    "vi": _("Vietnamese"), "zh": _("Chinese"),
 }  # fmt: skip
 
-babel = Babel()
+babel = Babel()  # type: ignore[no-untyped-call]
 
 
 def choose_language() -> str:
     """The language of this answer."""
-    wanted = request.args.get("lang") if request else None
-    if wanted in LANGUAGES:
-        return str(wanted)
-    known = g.get("language")
-    if known in LANGUAGES:
-        return str(known)
+    wanted = (request.args.get("lang"), session.get("language")) if request else ()
+    if request:
+        current_user.get_id()  # Loads the account, which knows its language.
+    for known in (*wanted, g.get("language")):
+        if known in LANGUAGES:
+            return str(known)
     return (request.accept_languages.best_match(LANGUAGES) if request else None) or "en"
 
 
@@ -62,7 +64,13 @@ def init_app(app: Flask) -> None:
         Path(app.root_path) / "translations", Path(app.instance_path) / "translations"
     )
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compiled)
-    babel.init_app(app, locale_selector=choose_language)
+    babel.init_app(app, locale_selector=choose_language)  # type: ignore[no-untyped-call]
+
+    @app.before_request
+    def keep_choice() -> None:
+        wanted = request.args.get("lang")
+        if wanted in LANGUAGES and session.get("language") != wanted:
+            session["language"] = wanted
 
     @app.context_processor
     def language_words() -> dict[str, object]:

@@ -32,7 +32,7 @@ def encode(values: Sequence[Any]) -> str:
 
 
 def decode(text: str | None, length: int) -> list[Any] | None:
-    """The place again, or None for text that is not one (a mangled address shows the first page)."""
+    """The place again, or None for text that is not one: a mangled address shows the first page."""
     if not text:
         return None
     try:
