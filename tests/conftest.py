@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, event, text
@@ -122,6 +122,14 @@ def app(
     """The whole application on a migrated database."""
     app = create_app(settings_for(make_database(), tmp_path_factory.mktemp("instance")))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=True)
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        # Tests keep one app context for many requests; what one request remembered must not
+        # reach the next.
+        for key in list(g):
+            g.pop(key)
+
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from crm.web.forms import Form
@@ -31,7 +32,10 @@ class ScheduleForm(Form):
 
     when = RadioField(
         _("When"),
-        choices=[("now", _("As soon as possible")), ("later", _("At a set time"))],
+        choices=[
+            SelectChoice("now", _("As soon as possible")),
+            SelectChoice("later", _("At a set time")),
+        ],
         default="now",
     )
     send_at = DateTimeLocalField(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
+from wtforms.fields.choices import SelectChoice
 
 from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
@@ -16,7 +17,7 @@ from crm.alumni.models import Alumnus
 from crm.consent.models import Topic
 from crm.core import clock
 from crm.core.database import db
-from crm.core.errors import Invalid
+from crm.core.errors import Invalid, Refused
 from crm.core.extend import QueryContext
 from crm.core.viewer import Permission
 from crm.mail import preview as mail_preview
@@ -46,7 +47,7 @@ def index() -> str:
 
 def _with_topics(form: CampaignForm) -> CampaignForm:
     topics = db.session.execute(select(Topic.key, Topic.label).order_by(Topic.position))
-    form.topic_key.choices = [(key, label) for key, label in topics]
+    form.topic_key.choices = [SelectChoice(key, label) for key, label in topics]
     return form
 
 
@@ -154,8 +155,8 @@ def write(key: str, language: str) -> Any:
             service.write(
                 db.session(), campaign, language, variant, by=current_viewer(), at=clock.now()
             )
-        except Invalid as error:
-            _show_fault(form, error if error.field in form else Invalid(str(error), field="body"))
+        except (Invalid, Refused) as error:
+            _show_fault(form, Invalid(str(error), field="body"))
         else:
             db.session.commit()
             flash(_("The text is saved."))
