@@ -1,4 +1,4 @@
-"""Server-side sessions: the cookie holds a random token, the row decides whether it still counts."""
+"""Server-side sessions: the cookie holds a random token, the row decides whether it counts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, g
-from flask_login import LoginManager, UserMixin, current_user
+from flask import Flask, g, request
+from flask import session as cookie
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from crm.core.viewer import Viewer
 LIFETIME = timedelta(days=14)
 IDLE = timedelta(days=3)
 NOTE_EVERY = timedelta(minutes=5)
+OPEN_FILES = frozenset({"static", "bootstrap.static"})
 
 login_manager = LoginManager()
 
@@ -39,6 +41,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
     session_id: int
     token: str
     viewer: Viewer
+    seen_at: datetime
 
     def get_id(self) -> str:
         """What the cookie carries."""
@@ -71,12 +74,15 @@ def load_session(session: Session, token: str, *, at: datetime) -> SignedIn | No
     if row is None or row[0].expires_at <= at or row[0].seen_at <= at - IDLE:
         return None
     record, user = row
-    return SignedIn(user=user, session_id=record.id, token=token, viewer=viewer_for(session, user))
+    viewer = viewer_for(session, user)
+    return SignedIn(user, record.id, token, viewer, record.seen_at)
 
 
 def end_session(session: Session, token: str, *, at: datetime) -> None:
     """End a session: a copy of its cookie is worth nothing from now on."""
-    statement = update(StaffSession).where(StaffSession.token_hash == digest(token))
+    statement = update(StaffSession).where(
+        StaffSession.token_hash == digest(token), StaffSession.ended_at.is_(None)
+    )
     session.execute(statement.values(ended_at=at))
 
 
@@ -99,9 +105,37 @@ def init_app(app: Flask) -> None:
             g.language = found.user.language
         return found
 
+    @app.before_request
+    def remember_use() -> None:
+        # First thing in a request, so that this commit carries nothing else.
+        if request.endpoint in OPEN_FILES or "_user_id" not in cookie:
+            return
+        at = clock.now()
+        if current_user.is_authenticated and current_user.seen_at < at - NOTE_EVERY:
+            note_seen(db.session(), current_user.session_id, at=at)
+            db.session.commit()
+
     @app.context_processor
     def viewer_words() -> dict[str, Any]:
         return {"viewer": current_viewer_or_none()}
+
+
+def sign_in(session: Session, user: User, *, at: datetime, agent: str) -> None:
+    """Make this browser's session a new one of `user`; whatever it was before ends."""
+    sign_out(session, at=at)
+    token = start_session(session, user, at=at, agent=agent)
+    found = load_session(session, token, at=at)
+    login_user(found)
+    cookie.permanent = True
+
+
+def sign_out(session: Session, *, at: datetime) -> None:
+    """End this browser's session, so that copies of its cookie are worth nothing."""
+    token = cookie.get("_user_id")
+    if isinstance(token, str):
+        end_session(session, token, at=at)
+    logout_user()
+    cookie.clear()
 
 
 def current_viewer_or_none() -> Viewer | None:

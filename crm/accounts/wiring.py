@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
 from crm.accounts import (
+    cli,
     models,  # noqa: F401 - tables
+    probes,
+    routes,
     sessions,
+    settings_routes,  # noqa: F401 - routes
+    upkeep,
 )
+from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.viewer import Permission
 
 
 def init_app(app: Flask) -> None:
     """Register sessions, routes and commands."""
     sessions.init_app(app)
+    app.register_blueprint(routes.bp)
+    app.register_blueprint(probes.bp)
+    app.cli.add_command(cli.users)
+    registry = extensions(app)
+    registry.navigation.append(
+        NavEntry("accounts.settings", _("Settings"), "gear", 900, Permission.HOME)
+    )
+    registry.jobs.append(PeriodicJob("accounts.upkeep", 3_600, upkeep.forget_old))

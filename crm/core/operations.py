@@ -135,7 +135,6 @@ def run(
 
 def listen(app: Flask, host: str, port: int) -> Any:
     """A web server bound to its port; raises `Refused` where it cannot be."""
-    proxied = bool(app.config["SETTINGS"].trusted_proxies)
     try:
         return create_server(
             app,
@@ -143,8 +142,9 @@ def listen(app: Flask, host: str, port: int) -> Any:
             port=port,
             threads=THREADS,
             ident=None,
-            # ProxyFix reads these headers for as many proxies as are trusted, and no more.
-            clear_untrusted_proxy_headers=not proxied,
+            # ProxyFix reads these headers for as many proxies as are trusted, and no more; that
+            # they are there at all tells /metrics that the request came from elsewhere.
+            clear_untrusted_proxy_headers=False,
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
         )
     except (OSError, ValueError) as error:
