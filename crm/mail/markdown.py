@@ -114,13 +114,18 @@ def link_faults(text: str, is_link: Callable[[str], bool]) -> Iterator[str]:
 
 def plain_text(text: str) -> str:
     """A Markdown text as plain text: links as `words (address)`, lists with dashes or numbers."""
-    return "\n\n".join(_plain_blocks(parser().parse(text))).strip()
+    whole = ""
+    close = False
+    for block, tight in _plain_blocks(parser().parse(text)):
+        whole += ("\n" if tight and close else "\n\n") + block
+        close = tight
+    return whole.strip()
 
 
-def _plain_blocks(tokens: Sequence[Token]) -> Iterator[str]:
-    """One text for each paragraph, heading, item or rule."""
+def _plain_blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, bool]]:
+    """Each paragraph, heading, item or rule, and whether it stands in a tight list."""
     lists: list[int | None] = []
-    bullet = ""
+    bullet, tight = "", False
     for token in tokens:
         if token.type == "bullet_list_open":
             lists.append(None)
@@ -130,18 +135,25 @@ def _plain_blocks(tokens: Sequence[Token]) -> Iterator[str]:
             lists.pop()
         elif token.type == "list_item_open":
             bullet = _bullet(lists)
+        elif token.type == "paragraph_open":
+            tight = token.hidden
         elif token.type == "inline":
-            indent = "  " * max(len(lists) - 1, 0)
-            lines = _plain_inline(token.children or []).splitlines()
-            yield "\n".join(
-                indent + (bullet or "  " * bool(lists)) * (n == 0) + line
-                for n, line in enumerate(lines)
-            )
-            bullet = ""
+            yield _plain_item(token, bullet, depth=len(lists)), tight
+            bullet, tight = "", False
         elif token.type in {"fence", "code_block"}:
-            yield token.content.rstrip("\n")
+            yield token.content.rstrip("\n"), False
         elif token.type == "hr":
-            yield "-" * 20
+            yield "-" * 20, False
+
+
+def _plain_item(token: Token, bullet: str, *, depth: int) -> str:
+    """The lines of one paragraph, the first behind its bullet if it opens a list item."""
+    indent = "  " * max(depth - 1, 0)
+    lines = _plain_inline(token.children or []).splitlines()
+    hanging = " " * len(bullet) if bullet else "  " * bool(depth)
+    return "\n".join(
+        indent + (bullet if n == 0 and bullet else hanging) + line for n, line in enumerate(lines)
+    )
 
 
 def _bullet(lists: list[int | None]) -> str:

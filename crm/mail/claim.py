@@ -1,0 +1,251 @@
+"""Decides about a batch of due messages and claims those that may go, in one transaction.
+
+Claims take one lock after another: the contact budget and "once per address" look at what others
+have claimed, so two deliverers must not decide at the same moment. Handing over needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    FromClause,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from crm.core.database import UTCDateTime
+from crm.mail import facts, policy
+from crm.mail.facts import Group, Place
+from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
+from crm.mail.transport import Guarantee, Transport
+
+LOCK = 0x686F6D65
+"""The advisory lock that claims take one after another ("home")."""
+FALLBACK = "en"
+HANDED_OVER = "handed over"
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A message that was claimed, with what its letter needs."""
+
+    id: UUID
+    attempt: int
+    origin: str
+    alumnus_id: int | None
+    point_id: int | None
+    address: str
+    link_epoch: int
+    merge: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Consignment:
+    """Claimed messages of one version, language and class: one hand-over."""
+
+    batch_id: str
+    version_id: int
+    language: str
+    message_class: MessageClass
+    messages: Sequence[Claimed]
+    send_at: datetime | None
+    attached: bool
+
+
+@dataclass
+class Claim:
+    """What one claim transaction decided. `place` is None once the group has no more rows."""
+
+    consignments: list[Consignment] = field(default_factory=list)
+    skipped: int = 0
+    deferred: int = 0
+    place: Place | None = None
+
+
+def claim(
+    session: Session, group: Group, transport: Transport, *, at: datetime, hold: timedelta,
+    after: Place | None,
+) -> Claim:  # fmt: skip
+    """Decide about the next messages of a group and claim what may go; the caller commits."""
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    rows = facts.pick(session, group, at=at, after=after, size=transport.size)
+    if not rows:
+        return Claim()
+    fence = transport.guarantee is Guarantee.FENCE and not _immediate(group) and hold
+    send_at = at + hold if fence else None
+    decisions = _decide(session, group, rows, moment=send_at or at, at=at)
+    result = Claim(
+        place=(rows[-1].not_before, rows[-1].id) if len(rows) == transport.size else None
+    )
+    going: dict[tuple[str, bool], list[Row[Any]]] = defaultdict(list)
+    skips: dict[UUID, str] = {}
+    waits: dict[UUID, datetime] = {}
+    for row, language, decision in decisions:
+        if isinstance(decision, policy.Skip):
+            skips[row.id] = decision.reason
+        elif isinstance(decision, policy.Wait):
+            waits[row.id] = decision.until
+        else:
+            going[language, row.attached].append(row)
+    result.skipped, result.deferred = len(skips), len(waits)
+    _skip(session, skips, at)
+    _defer(session, waits)
+    for (language, attached), chosen in going.items():
+        # A provider takes files for a whole request, so each mail with files is one of its own.
+        for part in [[row] for row in chosen] if attached else [chosen]:
+            batch = (transport.new_batch(), group, language, send_at, attached)
+            result.consignments.append(_take(session, part, batch, at))
+    return result
+
+
+def _immediate(group: Group) -> bool:
+    return group.message_class is MessageClass.IMMEDIATE
+
+
+def _decide(
+    session: Session, group: Group, rows: list[Row[Any]], *, moment: datetime, at: datetime
+) -> list[tuple[Row[Any], str, policy.Decision]]:
+    """For each row its language and decision; rows left out stay queued for another batch."""
+    written = facts.languages(session, group.version_id)
+    held = facts.gated(session, rows, at)
+    found = []
+    addresses: set[tuple[str, str]] = set()
+    inside: set[str] = set()
+    sent_now: dict[int, int] = defaultdict(int)
+    for row in rows:
+        language = language_for(row.asked_language or row.language, written)
+        once = row.origin.startswith("campaign:")
+        shared = once and (row.origin, row.address) in addresses
+        extra = (at,) * sent_now[row.alumnus_id] if row.alumnus_id else ()
+        known = _facts(
+            row, language, held.get(row.id), duplicate=row.duplicate or shared, extra=extra
+        )
+        decision = policy.decide(known, at=moment)
+        if isinstance(decision, policy.Go):
+            if row.address in inside:
+                continue  # the same address twice in one hand-over: it waits for the next one
+            inside.add(row.address)
+            addresses.add((row.origin, row.address))
+            sent_now[row.alumnus_id or 0] += 1
+        found.append((row, language or FALLBACK, decision))
+    return found
+
+
+def _facts(
+    row: Row[Any],
+    language: str | None,
+    gate: str | None,
+    *,
+    duplicate: bool,
+    extra: tuple[datetime, ...],
+) -> policy.Facts:
+    return policy.Facts(
+        message_class=row.message_class, person=row.alumnus_id is not None,
+        merged=row.merged_into_id is not None, deceased=bool(row.deceased),
+        ferpa_block=bool(row.ferpa_block), do_not_contact=bool(row.do_not_contact),
+        paused_until=row.paused_until, birth_date=row.birth_date, time_zone=row.time_zone,
+        address=row.address, bounced=row.bounced, suppression=row.suppression,
+        refusal=row.refusal if row.alumnus_id is not None else None, gate=gate,
+        language=language, duplicate=duplicate, expires_at=row.expires_at,
+        sent=(*(row.sent or ()), *extra),
+    )  # fmt: skip
+
+
+def language_for(wanted: str | None, written: set[str]) -> str | None:
+    """The fallback rule: the person's language, else English, else none."""
+    if wanted in written:
+        return wanted
+    return FALLBACK if FALLBACK in written else None
+
+
+def _arrays(**columns: tuple[Any, Iterable[Any]]) -> tuple[FromClause, dict[str, Any]]:
+    """Rows given as arrays, one for each column: a table and its parameters."""
+    binds = [bindparam(f"all_{name}", type_=ARRAY(kind)) for name, (kind, _) in columns.items()]
+    table = func.unnest(*binds).table_valued(
+        *(column(name, kind) for name, (kind, _) in columns.items()), name="given"
+    )
+    return table.render_derived(), {f"all_{n}": list(v) for n, (_, v) in columns.items()}
+
+
+def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:
+    if not skips:
+        return
+    given, parameters = _arrays(id=(Uuid(), skips.keys()), reason=(Text(), skips.values()))
+    statement = update(Message).where(Message.id == given.c.id)
+    session.execute(
+        statement.values(state=MessageState.SKIPPED, reason=given.c.reason, ended_at=at),
+        parameters, execution_options={"synchronize_session": False},
+    )  # fmt: skip
+
+
+def _defer(session: Session, waits: dict[UUID, datetime]) -> None:
+    if not waits:
+        return
+    given, parameters = _arrays(id=(Uuid(), waits.keys()), until=(UTCDateTime(), waits.values()))
+    statement = update(Message).where(Message.id == given.c.id)
+    session.execute(
+        statement.values(not_before=given.c.until), parameters,
+        execution_options={"synchronize_session": False},
+    )  # fmt: skip
+
+
+def _take(
+    session: Session,
+    rows: list[Row[Any]],
+    batch: tuple[str, Group, str, datetime | None, bool],
+    at: datetime,
+) -> Consignment:
+    """Mark the rows as claimed under one batch name, with the note of the attempt."""
+    batch_id, group, language, send_at, attached = batch
+    given, parameters = _arrays(
+        id=(Uuid(), [row.id for row in rows]),
+        address=(Text(), [row.address for row in rows]),
+        point_id=(Message.contact_point_id.type, [row.point_id for row in rows]),
+    )
+    session.execute(
+        update(Message)
+        .where(Message.id == given.c.id)
+        .values(
+            state=MessageState.CLAIMED, attempt=Message.attempt + 1, batch_id=batch_id,
+            claimed_at=at, send_at=send_at, to_address=given.c.address,
+            contact_point_id=given.c.point_id, language=language, reason=None,
+        ),
+        parameters, execution_options={"synchronize_session": False},
+    )  # fmt: skip
+    note_attempts(session, batch_id, at)
+    messages = [
+        Claimed(
+            row.id, row.attempt + 1, row.origin, row.alumnus_id, row.point_id, row.address,
+            row.link_epoch or 0, row.merge,
+        )
+        for row in rows
+    ]  # fmt: skip
+    return Consignment(
+        batch_id, group.version_id, language, group.message_class, messages, send_at, attached
+    )
+
+
+def note_attempts(session: Session, batch_id: str, at: datetime) -> None:
+    """Write down, before anything is handed over, that these messages are about to be."""
+    rows = select(
+        Message.id, Message.attempt, Message.batch_id, literal(at, UTCDateTime()),
+        literal(HANDED_OVER),
+    ).where(Message.batch_id == batch_id, Message.state == MessageState.CLAIMED)  # fmt: skip
+    columns = ["message_id", "attempt", "batch_id", "at", "result"]
+    session.execute(insert(SendAttempt).from_select(columns, rows).on_conflict_do_nothing())

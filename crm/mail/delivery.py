@@ -1,0 +1,276 @@
+"""Hands due messages to the provider: claim, commit, hand over, record (law 1).
+
+Any number of deliverers may run at once and be killed at any point. A message is claimed, and that
+is committed, before anything leaves; what became of it is recorded after. Between the two its fate
+is not known, and `crm.mail.reconcile` settles it without guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from typing import Any
+from uuid import UUID
+
+import structlog
+from flask import Flask, current_app, has_app_context
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from crm.core.database import db
+from crm.core.extend import Recipient
+from crm.mail import claim as claims
+from crm.mail import facts, reasons, values
+from crm.mail.claim import Claimed, Consignment
+from crm.mail.content import variants_of
+from crm.mail.letter import LETTERS, UNSUBSCRIBE, Footer
+from crm.mail.mailbox import attachments_of
+from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
+from crm.mail.outbox import Attachment
+from crm.mail.preview import topic_label
+from crm.mail.transport import Batch, Outcome, Parcel, Transport, TransportDown
+from crm.mail.transports import transport_of
+
+log = structlog.get_logger(__name__)
+RETRY = timedelta(minutes=5)
+
+
+@dataclass
+class DeliveryReport:
+    """What one run did; `waiting` is how many messages are queued for later."""
+
+    accepted: int = 0
+    uncertain: int = 0
+    failed: int = 0
+    skipped: int = 0
+    waiting: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def deliver(
+    app: Flask, *, at: datetime, until_dry: bool = True, batch: int = 1_000,
+    transport: Transport | None = None,
+) -> DeliveryReport:  # fmt: skip
+    """Hand over what is due at a moment; with `until_dry` again and again until nothing is.
+
+    Commits batch by batch. `transport` stands in for the one in the settings; `batch` caps how
+    many messages are claimed at once.
+    """
+    with _context(app):
+        report = DeliveryReport()
+        carrier = transport or transport_of(app)
+        carrier.size = min(carrier.size, batch)
+        run = Run(db.session(), carrier, at, report, app)
+        try:
+            while run.round() and until_dry:
+                pass
+        except TransportDown as error:
+            db.session.rollback()
+            log.warning("mail.transport_down", transport=carrier.name, detail=str(error))
+        finally:
+            carrier.close()
+        report.waiting = waiting(db.session())
+        db.session.rollback()
+        if report.accepted or report.uncertain or report.failed:
+            log.info("mail.delivered", **report.as_dict())
+        return report
+
+
+@contextmanager
+def _context(app: Flask) -> Iterator[None]:
+    """The app's context: the one we stand in, if it is this app's."""
+    if has_app_context() and current_app._get_current_object() is app:  # type: ignore[attr-defined]
+        yield
+        return
+    with app.app_context():
+        yield
+
+
+def waiting(session: Session) -> int:
+    """How many messages are queued."""
+    statement = select(func.count()).where(Message.state == MessageState.QUEUED)
+    return int(session.execute(statement).scalar_one())
+
+
+class Run:
+    """One deliverer at work at one moment."""
+
+    def __init__(
+        self,
+        session: Session,
+        transport: Transport,
+        at: datetime,
+        report: DeliveryReport,
+        app: Flask,
+    ) -> None:
+        self.session = session
+        self.transport = transport
+        self.at = at
+        self.report = report
+        self.hold = timedelta(minutes=app.config["SETTINGS"].send_hold)
+        self.sender = parseaddr(app.config["SETTINGS"].mail_from)
+
+    def round(self) -> int:
+        """Work through everything due once; answers how many messages were decided about."""
+        decided = 0
+        groups = facts.due_groups(self.session, self.at)
+        self.session.rollback()
+        for group in groups:
+            place: facts.Place | None = None
+            while True:
+                done = claims.claim(
+                    self.session, group, self.transport, at=self.at, hold=self.hold, after=place
+                )
+                self.session.commit()
+                self.report.skipped += done.skipped
+                decided += done.skipped + done.deferred
+                for consignment in done.consignments:
+                    decided += len(consignment.messages)
+                    self.send(consignment)
+                place = done.place
+                if place is None:
+                    break
+        return decided
+
+    def send(self, consignment: Consignment) -> None:
+        """Hand one consignment over and record what came of it."""
+        try:
+            batch = self.pack(consignment)
+        except Exception:
+            self.session.rollback()
+            log.exception("mail.letter_failed", version=consignment.version_id)
+            ids = {message.id for message in consignment.messages}
+            self.record(consignment, Outcome(later=ids, wait=int(RETRY.total_seconds())))
+            return
+        outcome = self.transport.hand_over(self.session, batch)
+        self.record(consignment, outcome)
+        for part in outcome.parts:
+            again = self.again(consignment, set(part))
+            if again.messages:
+                self.send(again)
+        if outcome.stop:
+            raise TransportDown("the provider asks to wait")
+
+    def pack(self, consignment: Consignment) -> Batch:
+        """The letter and each recipient's part of it. Everything that may fail does so here."""
+        session, version_id = self.session, consignment.version_id
+        leave = consignment.message_class is not MessageClass.IMMEDIATE
+        footer = Footer((topic_label(session, version_id) or "") if leave else "", leave)
+        variant = variants_of(session, version_id)[consignment.language]
+        letter = LETTERS.letter((version_id, consignment.language), variant, footer)
+        recipients = [_recipient(message, consignment.language) for message in consignment.messages]
+        said = values.values_for(session, recipients, letter.names, self.at)
+        files = _files(session, consignment)
+        parcels = [
+            _parcel(message, letter.substitutions(own), own if leave else {}, files)
+            for message, own in zip(consignment.messages, said, strict=True)
+        ]
+        session.commit()
+        return Batch(
+            consignment.batch_id, letter, self.sender, parcels, self.at, consignment.send_at
+        )
+
+    def record(self, consignment: Consignment, outcome: Outcome) -> None:
+        """Write down the outcome in one transaction, with what the transport wrote itself."""
+        again = {i for part in outcome.parts for i in part}
+        unknown = outcome.uncertain(message.id for message in consignment.messages)
+        batch_id, at = consignment.batch_id, self.at
+        accepted = {"state": MessageState.ACCEPTED, "accepted_at": at}
+        failed = {"reason": reasons.REFUSED_BY_PROVIDER, "ended_at": at}
+        queued = {"not_before": at + timedelta(seconds=outcome.wait), "send_at": None}
+        for ids, result, changes in (
+            (outcome.accepted, "accepted", accepted),
+            (unknown, "uncertain", {"state": MessageState.UNCERTAIN}),
+            (set(outcome.refused), "refused", {"state": MessageState.FAILED, **failed}),
+            (
+                outcome.later,
+                "try later",
+                {"state": MessageState.QUEUED, "batch_id": None, **queued},
+            ),
+        ):
+            _end(self.session, batch_id, ids, result, changes)
+        _note(self.session, batch_id, again, "split")
+        self.session.commit()
+        self.report.accepted += len(outcome.accepted)
+        self.report.uncertain += len(unknown)
+        self.report.failed += len(outcome.refused)
+
+    def again(self, consignment: Consignment, ids: set[UUID]) -> Consignment:
+        """Part of a consignment, of which nothing went, claimed anew as a batch of its own."""
+        batch_id = self.transport.new_batch()
+        mine = Message.batch_id == consignment.batch_id, Message.state == MessageState.CLAIMED
+        statement = update(Message).where(Message.id.in_(ids), *mine)
+        moved = set(
+            self.session.scalars(
+                statement.values(
+                    batch_id=batch_id, attempt=Message.attempt + 1, claimed_at=self.at
+                ).returning(Message.id),
+                execution_options={"synchronize_session": False},
+            )
+        )
+        claims.note_attempts(self.session, batch_id, self.at)
+        self.session.commit()
+        part = [replace(m, attempt=m.attempt + 1) for m in consignment.messages if m.id in moved]
+        return Consignment(
+            batch_id, consignment.version_id, consignment.language, consignment.message_class,
+            part, consignment.send_at, consignment.attached,
+        )  # fmt: skip
+
+
+def _end(
+    session: Session, batch_id: str, ids: set[UUID], result: str, changes: Mapping[str, Any]
+) -> None:
+    """Move the messages of a batch that are still in its hands, and note how the attempt went."""
+    if not ids:
+        return
+    open_states = [MessageState.CLAIMED, MessageState.UNCERTAIN]
+    statement = update(Message).where(
+        Message.id.in_(ids), Message.batch_id == batch_id, Message.state.in_(open_states)
+    )
+    session.execute(statement.values(**changes), execution_options={"synchronize_session": False})
+    _note(session, batch_id, ids, result)
+
+
+def _note(session: Session, batch_id: str, ids: set[UUID], result: str) -> None:
+    if not ids:
+        return
+    statement = update(SendAttempt).where(
+        SendAttempt.message_id.in_(ids), SendAttempt.batch_id == batch_id
+    )
+    session.execute(
+        statement.values(result=result), execution_options={"synchronize_session": False}
+    )
+
+
+def _recipient(message: Claimed, language: str) -> Recipient:
+    return Recipient(
+        message_id=message.id, alumnus_id=message.alumnus_id, contact_point_id=message.point_id,
+        address=message.address, language=language, link_epoch=message.link_epoch,
+        merge=message.merge,
+    )  # fmt: skip
+
+
+def _parcel(
+    message: Claimed,
+    substitutions: Mapping[str, str],
+    said: Mapping[str, str],
+    files: Sequence[Attachment],
+) -> Parcel:
+    return Parcel(
+        message.id, message.attempt, message.origin, message.address, substitutions,
+        said.get(UNSUBSCRIBE, ""), files,
+    )  # fmt: skip
+
+
+def _files(session: Session, consignment: Consignment) -> list[Attachment]:
+    """The files of a consignment, which then is a single message."""
+    if not consignment.attached:
+        return []
+    kept = attachments_of(session, consignment.messages[0].id)
+    return [Attachment(row.name, row.media_type, row.body) for row in kept]

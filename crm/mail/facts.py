@@ -1,0 +1,165 @@
+"""Picks a batch of due messages, locks it and gathers the facts that decide about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
+from crm.consent.queries import address_suppression, refusal
+from crm.core.extend import extensions
+from crm.mail.models import ContentVariant, Message, MessageAttachment, MessageClass, MessageState
+from crm.mail.policy import LONGEST
+
+Place = tuple[datetime, UUID]
+BUDGETED = (MessageClass.MARKETING, MessageClass.ASK)
+GONE = (
+    MessageState.CLAIMED, MessageState.UNCERTAIN, MessageState.CANCELLING, MessageState.ACCEPTED,
+)  # fmt: skip
+ONCE_PER_ADDRESS = "campaign:%"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Messages that share what a batch must share, and how much they matter."""
+
+    version_id: int
+    message_class: MessageClass
+    priority: int
+
+
+def due_groups(session: Session, at: datetime) -> list[Group]:
+    """What is due, immediate mail first, then by priority."""
+    due = (
+        select(Message.version_id, Message.message_class, Message.priority)
+        .where(Message.state == MessageState.QUEUED, Message.not_before <= at)
+        .group_by(Message.version_id, Message.message_class, Message.priority)
+    )
+    groups = [Group(*row) for row in session.execute(due)]
+    return sorted(
+        groups, key=lambda g: (g.message_class != MessageClass.IMMEDIATE, -g.priority, g.version_id)
+    )
+
+
+def pick(
+    session: Session, group: Group, *, at: datetime, after: Place | None, size: int
+) -> list[Row[Any]]:
+    """Up to `size` due messages of a group, locked, with their facts; those locked are passed by.
+
+    The place (`not_before`, `id`) of the last one leads to the next batch without walking again
+    over what was taken.
+    """
+    due = select(Message.id).where(
+        Message.state == MessageState.QUEUED, Message.not_before <= at,
+        Message.version_id == group.version_id, Message.message_class == group.message_class,
+        Message.priority == group.priority,
+    )  # fmt: skip
+    if after is not None:
+        due = due.where(tuple_(Message.not_before, Message.id) > tuple_(*map(literal, after)))
+    due = due.order_by(Message.not_before, Message.id).limit(size)
+    picked = due.with_for_update(skip_locked=True).cte("picked").prefix_with("materialized")
+    statement = _facts(at).where(Message.id.in_(select(picked.c.id)))
+    return list(session.execute(statement.order_by(Message.not_before, Message.id)))
+
+
+def _facts(at: datetime) -> Select[Any]:
+    point = _best_address()
+    address = func.coalesce(Message.to_address, point.c.key).label("address")
+    return (
+        select(
+            Message.id, Message.alumnus_id, Message.origin, Message.not_before, Message.attempt,
+            Message.expires_at, Message.merge, Message.message_class,
+            Message.language.label("asked_language"),
+            Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
+            Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,
+            Alumnus.merged_into_id,
+            case((Message.to_address.is_(None), point.c.id)).label("point_id"),
+            address,
+            address_suppression(address).label("suppression"),
+            refusal(Message.topic_key, Message.alumnus_id).label("refusal"),
+            _has_bounced().label("bounced"),
+            _taken(address).label("duplicate"),
+            _sent_lately(at).label("sent"),
+            exists().where(MessageAttachment.message_id == Message.id).label("attached"),
+        )
+        .select_from(Message)
+        .outerjoin(Alumnus, Alumnus.id == Message.alumnus_id)
+        .outerjoin(point, literal(value=True))
+    )  # fmt: skip
+
+
+def _best_address() -> Any:
+    """The mail address to use: an own one that works, else one that the school gave them."""
+    own = ContactPoint.owner == ContactOwner.OWN
+    return (
+        select(ContactPoint.id, ContactPoint.key)
+        .where(
+            ContactPoint.alumnus_id == Message.alumnus_id,
+            ContactPoint.kind == ContactKind.EMAIL,
+            ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED]),
+            or_(own, ContactPoint.owner == ContactOwner.SCHOOL),
+        )
+        .order_by(
+            own.desc(), ContactPoint.preferred.desc(),
+            (ContactPoint.status == ContactStatus.OK).desc(), ContactPoint.id,
+        )
+        .limit(1)
+        .lateral("point")
+    )  # fmt: skip
+
+
+def _has_bounced() -> Any:
+    return exists().where(
+        ContactPoint.alumnus_id == Message.alumnus_id,
+        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.owner == ContactOwner.OWN,
+        ContactPoint.status == ContactStatus.BOUNCED,
+    )
+
+
+def _taken(address: Any) -> Any:
+    """Whether the same campaign already went to this address, for somebody else who shares it."""
+    other = aliased(Message)
+    return and_(
+        Message.origin.like(ONCE_PER_ADDRESS),
+        exists().where(
+            other.to_address == address, other.origin == Message.origin,
+            other.id != Message.id, other.state.in_(GONE),
+        ),
+    )  # fmt: skip
+
+
+def _sent_lately(at: datetime) -> Any:
+    """When marketing and asks went to the person within the longest window of the budget."""
+    other = aliased(Message)
+    went = func.coalesce(other.accepted_at, other.claimed_at)
+    return (
+        select(func.array_agg(went))
+        .where(
+            other.alumnus_id == Message.alumnus_id, other.id != Message.id,
+            or_(other.accepted_at.is_(None), other.accepted_at > at - LONGEST),
+            other.message_class.in_(BUDGETED), other.state.in_(GONE), went > at - LONGEST,
+        )
+        .scalar_subquery()
+    )  # fmt: skip
+
+
+def languages(session: Session, version_id: int) -> set[str]:
+    """The languages that a version is written in."""
+    statement = select(ContentVariant.language).where(ContentVariant.version_id == version_id)
+    return set(session.scalars(statement))
+
+
+def gated(session: Session, rows: list[Row[Any]], at: datetime) -> dict[UUID, str]:
+    """What the upper packages hold back, and why: each gate sees the origins that it is for."""
+    held: dict[UUID, str] = {}
+    for prefix, gate in extensions().send_gates.items():
+        ids = [row.id for row in rows if row.origin.startswith(prefix)]
+        if ids:
+            held |= gate(session, ids, at)
+    return held

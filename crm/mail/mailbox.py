@@ -1,0 +1,111 @@
+"""The mailbox transport: mail is kept in the database and shown at /mailbox.
+
+It is exact: its rows are written in the same transaction that records the messages as accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import formataddr
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from crm.core.errors import NotFound
+from crm.mail.letter import fill
+from crm.mail.models import MailboxBatch, MailboxItem, Message, MessageAttachment
+from crm.mail.transport import Batch, Guarantee, Outcome
+
+
+class MailboxTransport:
+    """Keeps mail instead of sending it."""
+
+    name = "mailbox"
+    guarantee = Guarantee.KEY
+    size = 1_000
+
+    def new_batch(self) -> str:
+        """A name for a batch."""
+        return uuid4().hex
+
+    def hand_over(self, session: Session, batch: Batch) -> Outcome:
+        """Keep the batch; a message that is kept already stays as it is."""
+        kept = session.scalars(
+            insert(MailboxBatch)
+            .values(
+                batch_id=batch.id, sender=formataddr(batch.sender), subject=batch.letter.subject,
+                html=batch.letter.html, plain=batch.letter.text, at=batch.at,
+            )
+            .returning(MailboxBatch.id)
+        ).one()  # fmt: skip
+        rows = [
+            {
+                "message_id": p.message_id, "batch_id": kept, "to_address": p.address,
+                "headers": p.headers, "substitutions": dict(p.substitutions), "at": batch.at,
+            }
+            for p in batch.parcels
+        ]  # fmt: skip
+        session.execute(upsert(MailboxItem).on_conflict_do_nothing(), rows)
+        return Outcome(accepted={p.message_id for p in batch.parcels})
+
+    def cancel(self, batch_id: str) -> bool:
+        """Nothing is held back here."""
+        return False
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+@dataclass(frozen=True)
+class KeptMail:
+    """A mail as its reader would see it."""
+
+    item: MailboxItem
+    origin: str
+    sender: str
+    subject: str
+    html: str
+    text: str
+    attachments: list[MessageAttachment]
+
+
+def kept_mails(search: str = "") -> Select[MailboxItem, str]:
+    """The kept mails with their subject skeletons, to be paged newest first."""
+    statement = select(MailboxItem, MailboxBatch.subject).join(
+        MailboxBatch, MailboxBatch.id == MailboxItem.batch_id
+    )
+    if search := search.strip().lower():
+        pattern = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        statement = statement.where(MailboxItem.to_address.like(f"%{pattern}%"))
+    return statement
+
+
+def subject_of(item: MailboxItem, skeleton: str) -> str:
+    """The subject line of one kept mail."""
+    return fill(skeleton, item.substitutions)
+
+
+def load_mail(session: Session, item_id: int) -> KeptMail:
+    """One kept mail; raises `NotFound`."""
+    row = session.execute(
+        select(MailboxItem, MailboxBatch, Message.origin)
+        .join(MailboxBatch, MailboxBatch.id == MailboxItem.batch_id)
+        .outerjoin(Message, Message.id == MailboxItem.message_id)
+        .where(MailboxItem.id == item_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such mail.")
+    item, batch, origin = row
+    own = item.substitutions
+    return KeptMail(
+        item, origin or "", batch.sender, fill(batch.subject, own), fill(batch.html, own),
+        fill(batch.plain, own), attachments_of(session, item.message_id),
+    )  # fmt: skip
+
+
+def attachments_of(session: Session, message_id: UUID) -> list[MessageAttachment]:
+    """The files that go with a message, in the order given."""
+    statement = select(MessageAttachment).where(MessageAttachment.message_id == message_id)
+    return list(session.scalars(statement.order_by(MessageAttachment.id)))

@@ -1,0 +1,183 @@
+"""Whether one message may go now: a function of facts, with no database and no clock (law 7).
+
+The answer is to go, to wait until a moment, or a reason why not. The facts are gathered for whole
+batches in `crm.mail.facts`. What somebody is waiting for (immediate mail) passes by topics, budget
+and quiet hours, but never goes to the dead nor to an address that bounced or complained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from crm.consent.models import SuppressionReason
+from crm.mail import reasons
+from crm.mail.models import MessageClass
+
+DISTRICT_ZONE = "America/New_York"
+OPENS, CLOSES = time(8), time(20)
+ADULT = 18
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many messages to one person in so many days, from all schools together."""
+
+    most: int
+    days: int
+
+
+BUDGET = (Limit(most=2, days=7), Limit(most=6, days=30))
+"""The contact budget: what one person may get of marketing and asks together."""
+LONGEST = timedelta(days=max(limit.days for limit in BUDGET))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the policy looks at. `sent` holds when recent marketing and asks went, oldest first."""
+
+    message_class: MessageClass
+    person: bool = True
+    merged: bool = False
+    deceased: bool = False
+    ferpa_block: bool = False
+    do_not_contact: bool = False
+    paused_until: date | None = None
+    birth_date: date | None = None
+    time_zone: str | None = None
+    address: str | None = None
+    bounced: bool = False
+    suppression: SuppressionReason | None = None
+    refusal: str | None = None
+    gate: str | None = None
+    language: str | None = None
+    duplicate: bool = False
+    expires_at: datetime | None = None
+    sent: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True)
+class Go:
+    """It may be handed over now."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not before this moment."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Never, and why: a word of `crm.mail.reasons`."""
+
+    reason: str
+
+
+Decision = Go | Wait | Skip
+
+
+def decide(facts: Facts, *, at: datetime) -> Decision:
+    """What to do with a message at a moment (that of its delivery)."""
+    reason = _never(facts) or facts.gate
+    if reason is None and facts.message_class is not MessageClass.IMMEDIATE:
+        reason = _not_this_person(facts, at) or facts.refusal
+    if reason is None:
+        reason = _address_fault(facts)
+    if reason is None and facts.expires_at is not None and facts.expires_at <= at:
+        reason = reasons.EXPIRED
+    if reason is None and facts.language is None:
+        reason = reasons.NO_LANGUAGE
+    if reason is None and facts.duplicate:
+        reason = reasons.DUPLICATE_ADDRESS
+    if reason is not None:
+        return Skip(reason)
+    if facts.message_class is MessageClass.IMMEDIATE or not facts.person:
+        return Go()
+    return _when(facts, at)
+
+
+def _never(facts: Facts) -> str | None:
+    """What nothing passes by."""
+    if facts.merged:
+        return reasons.MERGED
+    return reasons.DECEASED if facts.deceased else None
+
+
+def _not_this_person(facts: Facts, at: datetime) -> str | None:
+    """What stands on the person and stops all but immediate mail."""
+    if facts.ferpa_block:
+        return reasons.BLOCKED
+    if facts.do_not_contact:
+        return reasons.DO_NOT_CONTACT
+    if under_age(facts.birth_date, at):
+        return reasons.UNDER_AGE
+    if facts.paused_until is not None and facts.paused_until >= at.date():
+        return reasons.PAUSED
+    return None
+
+
+def _address_fault(facts: Facts) -> str | None:
+    if facts.address is None:
+        return reasons.BOUNCED if facts.bounced else reasons.NO_ADDRESS
+    if facts.suppression is None:
+        return None
+    if facts.suppression is SuppressionReason.BOUNCED:
+        return reasons.BOUNCED
+    hard = facts.suppression is SuppressionReason.COMPLAINED
+    if facts.message_class is MessageClass.IMMEDIATE and not hard:
+        return None
+    return reasons.SUPPRESSED
+
+
+def _when(facts: Facts, at: datetime) -> Decision:
+    """Go now, or wait for a free slot and an open hour, unless that would be too late."""
+    free = slot_frees(facts.sent, at)
+    moment = next_open(max(free, at), facts.time_zone)
+    if moment <= at:
+        return Go()
+    if facts.expires_at is not None and moment >= facts.expires_at:
+        return Skip(reasons.CONTACT_BUDGET if free > at else reasons.EXPIRED)
+    return Wait(moment)
+
+
+def under_age(birth_date: date | None, at: datetime) -> bool:
+    """Whether somebody is known to be under 18; not knowing is not being."""
+    if birth_date is None:
+        return False
+    today = at.date()
+    had_birthday = (today.month, today.day) >= (birth_date.month, birth_date.day)
+    return today.year - birth_date.year - (not had_birthday) < ADULT
+
+
+def slot_frees(sent: tuple[datetime, ...], at: datetime) -> datetime:
+    """The moment from which the contact budget allows one more; `at` or before if it does now."""
+    free = at
+    for limit in BUDGET:
+        window = timedelta(days=limit.days)
+        recent = sorted(moment for moment in sent if moment > at - window)
+        if len(recent) >= limit.most:
+            free = max(free, recent[len(recent) - limit.most] + window)
+    return free
+
+
+def next_open(at: datetime, time_zone: str | None) -> datetime:
+    """`at` if it is between 8 and 20 o'clock where the person lives, else the next 8 o'clock."""
+    zone = zone_of(time_zone)
+    local = at.astimezone(zone)
+    if OPENS <= local.time() < CLOSES:
+        return at
+    day = local.date() + timedelta(days=local.time() >= CLOSES)
+    return datetime.combine(day, OPENS, tzinfo=zone).astimezone(at.tzinfo)
+
+
+@lru_cache(maxsize=512)
+def zone_of(name: str | None) -> ZoneInfo:
+    """The zone of a name, or the district's for none or an unknown one."""
+    try:
+        return ZoneInfo(name or DISTRICT_ZONE)
+    except (ValueError, OSError, KeyError):
+        return ZoneInfo(DISTRICT_ZONE)
