@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.links import models  # noqa: F401 - tables
+from crm.core.extend import extensions
+from crm.links import (
+    fields,
+    letters,
+    metrics,
+    models,  # noqa: F401 - tables
+    pages,
+)
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register the merge fields, how the lower areas send letters, and the pages of old links."""
+    registry = extensions(app)
+    registry.merge_fields |= {field.key: field for field in fields.FIELDS}
+    registry.letters = letters.send_letter
+    registry.metrics.append(metrics.outbox)
+    pages.init_app(app)
