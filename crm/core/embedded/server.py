@@ -44,7 +44,8 @@ LONG_LOG = 10 * 2**20
 class EmbeddedServer:
     """A PostgreSQL server for one instance folder, shared by all processes that acquire it.
 
-    With `durable=False` a crash of the machine may lose the data: for tests.
+    With `durable=False`, for tests, a crash of the machine may lose the data; where they cannot
+    stand in the instance, they go with the last user.
     """
 
     def __init__(self, instance: Path, *, durable: bool = True) -> None:
@@ -120,6 +121,9 @@ class EmbeddedServer:
         ):
             if alone is not None:
                 self._stop()
+                if self._is_passing():
+                    self._part_from_supervisor()
+                    self._delete()
         self._part_from_supervisor()
 
     def _part_from_supervisor(self) -> None:
@@ -141,8 +145,15 @@ class EmbeddedServer:
             if alone is None:
                 raise self._fault("is in use by another process, so its data stay")
             self._stop()
-            shutil.rmtree(self._home)
-            self._record.unlink()
+            self._delete()
+
+    def _delete(self) -> None:
+        shutil.rmtree(self._home)
+        self._record.unlink()
+
+    def _is_passing(self) -> bool:
+        """Whether the data are a test's, and stand where nobody would ever clear them away."""
+        return not self._durable and Path(self._facts["home"]).is_absolute()
 
     @property
     def _home(self) -> Path:
@@ -178,7 +189,7 @@ class EmbeddedServer:
         if "home" in self._facts:
             if self._home.exists():
                 return
-            if Path(self._facts["home"]).is_absolute():
+            if Path(self._facts["home"]).is_absolute() and self._durable:
                 lost = f"had its data in {self._home}, which is gone"
                 raise self._fault(f"{lost}: put it back, or remove {self._record} to begin anew")
         account = account_for(self._instance)

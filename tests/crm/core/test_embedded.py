@@ -416,8 +416,11 @@ def test_data_for_a_test_below_a_closed_folder_are_temporary(folder):
 
     assert home.parent == Path(tempfile.gettempdir())
 
-    server.remove()
+    server.release()
     assert not home.exists()
+    server.acquire()
+    assert ask(server, "SELECT 1") == 1
+    server.release()
 
 
 @as_root
