@@ -1,0 +1,136 @@
+"""A real site on a database of its own, and a real Chromium looking at it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.engine import URL
+from waitress.server import create_server
+
+from crm.accounts.models import User
+from crm.accounts.sessions import start_session
+from crm.core import clock
+from crm.core.database import db
+from tests.conftest import settings_for
+from tests.factories import Make
+from wsgi import create_app
+
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """All browser tests run in one worker, and not at all without a browser."""
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+@dataclass
+class Site:
+    """A running site and its app."""
+
+    app: Flask
+    url: str
+
+    def cookie(self, user_id: int) -> dict[str, Any]:
+        """A signed-in session for a user, as the browser's cookie."""
+        with self.app.app_context():
+            user = db.session.get(User, user_id)
+            assert user is not None
+            token = start_session(db.session(), user, at=clock.now())
+            db.session.commit()
+        serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
+        value = serializer.dumps({"_user_id": token, "_fresh": True})
+        return {"name": self.app.config["SESSION_COOKIE_NAME"], "value": value, "url": self.url}
+
+
+@pytest.fixture(scope="session")
+def site(
+    make_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """The whole application behind a real web server."""
+    url, instance = make_database(), tmp_path_factory.mktemp("site")
+    app = create_app(settings_for(url, instance))
+    server = create_server(app, host="127.0.0.1", port=0, threads=4)
+    address = f"http://127.0.0.1:{server.effective_port}"
+    settings = app.config["SETTINGS"].model_copy(update={"base_url": address})
+    app.config["SETTINGS"] = settings
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Site(app, address)
+    server.close()
+    thread.join(5)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the run."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a page: `open_page(user_id=…, width=360, javascript=False, dark=True)`."""
+    contexts = []
+
+    def open_it(
+        *,
+        user_id: int | None = None,
+        width: int = 1280,
+        javascript: bool = True,
+        dark: bool = False,
+    ) -> Page:
+        context = browser.new_context(
+            base_url=site.url,
+            viewport={"width": width, "height": 800},
+            java_script_enabled=javascript,
+            color_scheme="dark" if dark else "light",
+        )
+        context.set_default_timeout(10_000)
+        if user_id is not None:
+            context.add_cookies([site.cookie(user_id)])  # type: ignore[list-item]
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def made(site: Site) -> Iterator[Make]:
+    """Factories that commit to the site's database."""
+    with site.app.app_context():
+        make = Make(db.session(), clock.now())
+        yield make
+        db.session.commit()
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where screenshots go, for a person to look at."""
+    folder = Path("test-artifacts")
+    folder.mkdir(exist_ok=True)
+    return folder
