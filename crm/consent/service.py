@@ -144,7 +144,8 @@ def suppress(
 ) -> int:
     """Never mail these addresses again; answers how many that is news for.
 
-    One that is suppressed already keeps its reason unless the new one weighs more.
+    One that is suppressed already keeps its reason unless the new one weighs more. What was known
+    before the person themselves lifted a suppression does not bring it back.
     """
     keys = sorted({address_key(a) for a in addresses if a.strip() and "\x00" not in a})
     if not keys:
@@ -155,7 +156,10 @@ def suppress(
     statement = statement.on_conflict_do_update(
         index_elements=[Suppression.address_key],
         set_={"reason": reason, "source": source, "at": at, "lifted_at": None},
-        where=or_(Suppression.lifted_at.is_not(None), weight < WEIGHT[reason]),
+        where=case(
+            (Suppression.lifted_at.is_not(None), Suppression.lifted_at < at),
+            else_=weight < WEIGHT[reason],
+        ),
     )
     return len(session.execute(statement.returning(Suppression.address_key)).all())
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ARRAY,
@@ -109,7 +109,8 @@ def claim(
     for (language, attached), chosen in going.items():
         # A provider takes files for a whole request, so each mail with files is one of its own.
         for part in [[row] for row in chosen] if attached else [chosen]:
-            batch = (transport.new_batch(), group, language, send_at, attached)
+            name = transport.new_batch() if send_at else uuid4().hex
+            batch = (name, group, language, send_at, attached)
             result.consignments.append(_take(session, part, batch, at))
     return result
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from flask import Flask, current_app, has_app_context
@@ -62,7 +62,7 @@ def deliver(
     Commits batch by batch. `transport` stands in for the one in the settings; `batch` caps how
     many messages are claimed at once.
     """
-    with _context(app):
+    with standing_in(app):
         report = DeliveryReport()
         carrier = transport or transport_of(app)
         carrier.size = min(carrier.size, batch)
@@ -83,7 +83,7 @@ def deliver(
 
 
 @contextmanager
-def _context(app: Flask) -> Iterator[None]:
+def standing_in(app: Flask) -> Iterator[None]:
     """The app's context: the one we stand in, if it is this app's."""
     if has_app_context() and current_app._get_current_object() is app:  # type: ignore[attr-defined]
         yield
@@ -203,7 +203,7 @@ class Run:
 
     def again(self, consignment: Consignment, ids: set[UUID]) -> Consignment:
         """Part of a consignment, of which nothing went, claimed anew as a batch of its own."""
-        batch_id = self.transport.new_batch()
+        batch_id = self.transport.new_batch() if consignment.send_at else uuid4().hex
         mine = Message.batch_id == consignment.batch_id, Message.state == MessageState.CLAIMED
         statement = update(Message).where(Message.id.in_(ids), *mine)
         moved = set(

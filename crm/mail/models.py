@@ -160,6 +160,11 @@ class SendAttempt(Model):
     """One hand-over of a message to the provider, and how it went."""
 
     __tablename__ = "send_attempt"
+    __table_args__ = (
+        Index(
+            "ix_send_attempt_cancelled", "batch_id", postgresql_where=text("result = 'cancelled'")
+        ),
+    )
 
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)

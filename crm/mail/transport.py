@@ -93,13 +93,16 @@ class Transport(Protocol):
     size: int
 
     def new_batch(self) -> str:
-        """A name for a batch; raises `TransportDown`."""
+        """A name for a batch that is to be held back; raises `TransportDown`."""
 
     def hand_over(self, session: Session, batch: Batch) -> Outcome:
         """Hand a batch over. Never raises for what the other side does."""
 
     def cancel(self, batch_id: str) -> bool:
         """Make the provider discard a batch it holds, however often asked; True once it will."""
+
+    def release(self, batch_id: str) -> bool:
+        """Make the provider forget a cancelled batch whose moment has passed; True once it has."""
 
     def close(self) -> None:
         """Let go of connections."""

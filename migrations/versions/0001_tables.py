@@ -149,6 +149,9 @@ def upgrade() -> None:
     sa.Column('result', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('message_id', 'attempt', name=op.f('pk_send_attempt'))
     )
+    with op.batch_alter_table('send_attempt', schema=None) as batch_op:
+        batch_op.create_index('ix_send_attempt_cancelled', ['batch_id'], unique=False, postgresql_where=sa.text("result = 'cancelled'"))
+
     op.create_table('staff_user',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('email', sa.String(), nullable=False),
@@ -294,6 +297,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_external_id_alumnus_id'), ['alumnus_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_external_id_value'), ['value'], unique=False)
 
+    op.create_table('custom_field',
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('label', sa.String(), nullable=False),
+    sa.Column('targeting', sa.Boolean(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_custom_field'))
+    )
     op.create_table('import_run',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -538,7 +548,7 @@ def upgrade() -> None:
     sa.Column('fate', sa.String(), nullable=False),
     sa.Column('reason', sa.String(), nullable=True),
     sa.Column('external_id', sa.String(), nullable=True),
-    sa.Column('alumnus_id', sa.Integer(), nullable=True),
+    sa.Column('alumnus_id', sa.BigInteger(), nullable=True),
     sa.Column('changes', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.ForeignKeyConstraint(['import_id'], ['import_run.id'], name=op.f('fk_import_line_import_id')),
     sa.PrimaryKeyConstraint('import_id', 'line', name=op.f('pk_import_line'))
@@ -909,6 +919,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_import_run_created_at'))
 
     op.drop_table('import_run')
+    op.drop_table('custom_field')
     with op.batch_alter_table('external_id', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_external_id_value'))
         batch_op.drop_index(batch_op.f('ix_external_id_alumnus_id'))
@@ -940,6 +951,9 @@ def downgrade() -> None:
     op.drop_table('subject')
     op.drop_table('step_run')
     op.drop_table('staff_user')
+    with op.batch_alter_table('send_attempt', schema=None) as batch_op:
+        batch_op.drop_index('ix_send_attempt_cancelled', postgresql_where=sa.text("result = 'cancelled'"))
+
     op.drop_table('send_attempt')
     with op.batch_alter_table('propensity_model', schema=None) as batch_op:
         batch_op.drop_index('uq_propensity_model_live', postgresql_where=sa.text('live'))

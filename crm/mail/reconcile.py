@@ -1,0 +1,153 @@
+"""Settles messages whose hand-over has no known outcome, without ever guessing (law 1).
+
+A request that got no answer may have been accepted. The provider's signed events are the truth
+about it (`crm.mail.events`): one event of a batch proves that its request was accepted whole. Until
+ten minutes before the moment of delivery the batch can instead be cancelled and its messages queued
+again; the intent to do so is committed first, so that a crash between the two leaves nothing to
+guess. What is then still in doubt stays so, and is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from flask import Flask
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from crm.core.database import db
+from crm.mail.delivery import standing_in
+from crm.mail.models import Message, MessageState, SendAttempt
+from crm.mail.transport import Guarantee, Transport
+from crm.mail.transports import transport_of
+
+log = structlog.get_logger(__name__)
+MARGIN = timedelta(minutes=10)
+"""A cancelled batch is surely discarded only when cancelled this long before its moment."""
+RELEASE = timedelta(hours=1)
+BATCHES = 50
+LOOSE: dict[str, Any] = {"synchronize_session": False}
+
+
+@dataclass
+class ReconcileReport:
+    """What one run settled; `uncertain` is how many messages are still in doubt."""
+
+    requeued: int = 0
+    uncertain: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def reconcile(app: Flask, *, at: datetime, transport: Transport | None = None) -> ReconcileReport:
+    """Settle what can be settled at a moment. Safe to run twice, from two places, and to kill."""
+    with standing_in(app):
+        session, report = db.session(), ReconcileReport()
+        carrier = transport or transport_of(app)
+        settings = app.config["SETTINGS"]
+        stale = at - timedelta(minutes=settings.uncertain_grace)
+        if carrier.guarantee is Guarantee.KEY:
+            report.requeued += _queue_again(session, _stale(stale), at)
+        else:
+            _doubt(session, stale)
+        session.commit()
+        if carrier.guarantee is Guarantee.FENCE:
+            report.requeued += _fence(session, carrier, at)
+            _release(session, carrier, at - timedelta(minutes=settings.send_hold) - RELEASE)
+        report.uncertain = in_doubt(session)
+        session.rollback()
+        carrier.close()
+        if report.requeued:
+            log.info("mail.reconciled", **report.as_dict())
+        return report
+
+
+def in_doubt(session: Session) -> int:
+    """How many messages may or may not have gone."""
+    open_states = [MessageState.UNCERTAIN, MessageState.CANCELLING]
+    statement = select(func.count()).where(Message.state.in_(open_states))
+    return int(session.execute(statement).scalar_one())
+
+
+def _stale(before: datetime) -> ColumnElement[bool]:
+    """Claimed so long ago that whoever did it must have died; or in doubt."""
+    return or_(
+        and_(Message.state == MessageState.CLAIMED, Message.claimed_at < before),
+        Message.state == MessageState.UNCERTAIN,
+    )
+
+
+def _doubt(session: Session, before: datetime) -> None:
+    """Claims left behind by a dead deliverer: nobody knows whether they went."""
+    statement = update(Message).where(
+        Message.state == MessageState.CLAIMED, Message.claimed_at < before
+    )
+    session.execute(statement.values(state=MessageState.UNCERTAIN), execution_options=LOOSE)
+
+
+def _queue_again(session: Session, which: ColumnElement[bool], at: datetime) -> int:
+    statement = update(Message).where(which)
+    done = session.execute(
+        statement.values(
+            state=MessageState.QUEUED, not_before=func.greatest(Message.not_before, at),
+            batch_id=None, claimed_at=None, send_at=None,
+        ).returning(Message.id),
+        execution_options=LOOSE,
+    )  # fmt: skip
+    return len(done.all())
+
+
+def _fence(session: Session, carrier: Transport, at: datetime) -> int:
+    """Cancel batches in doubt while that is still sure, and queue their messages again."""
+    requeued = 0
+    open_states = [MessageState.UNCERTAIN, MessageState.CANCELLING]
+    cancellable = Message.state.in_(open_states), Message.send_at >= at + MARGIN
+    batches = list(
+        session.scalars(select(Message.batch_id).where(*cancellable).distinct().limit(BATCHES))
+    )
+    session.rollback()
+    for batch_id in batches:
+        mine = Message.batch_id == batch_id
+        statement = update(Message).where(mine, Message.state == MessageState.UNCERTAIN)
+        session.execute(statement.values(state=MessageState.CANCELLING), execution_options=LOOSE)
+        session.commit()
+        if not carrier.cancel(str(batch_id)):
+            continue
+        _mark_cancelled(session, str(batch_id), "cancelled")
+        which = and_(mine, Message.state == MessageState.CANCELLING)
+        requeued += _queue_again(session, which, at)
+        session.commit()
+    return requeued
+
+
+def _mark_cancelled(session: Session, batch_id: str, result: str) -> None:
+    cancelling = select(Message.id).where(
+        Message.batch_id == batch_id, Message.state == MessageState.CANCELLING
+    )
+    statement = update(SendAttempt).where(
+        SendAttempt.batch_id == batch_id, SendAttempt.message_id.in_(cancelling)
+    )
+    session.execute(statement.values(result=result), execution_options=LOOSE)
+
+
+def _release(session: Session, carrier: Transport, before: datetime) -> None:
+    """Let the provider forget cancelled batches whose moment has passed."""
+    cancelled = (
+        select(SendAttempt.batch_id)
+        .where(SendAttempt.result == "cancelled", SendAttempt.at < before)
+        .distinct()
+        .limit(BATCHES)
+    )
+    for batch_id in list(session.scalars(cancelled)):
+        if carrier.release(batch_id):
+            over = SendAttempt.batch_id == batch_id, SendAttempt.result == "cancelled"
+            session.execute(
+                update(SendAttempt).where(*over).values(result="released"),
+                execution_options=LOOSE,
+            )
+    session.commit()
