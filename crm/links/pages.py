@@ -35,7 +35,7 @@ def speak(language: str) -> None:
     refresh()  # type: ignore[no-untyped-call]
 
 
-def chosen_language() -> dict[str, str]:
+def chosen_language() -> dict[str, Any]:
     """The language chosen for this visit, to carry on to the next address."""
     lang = request.args.get("lang", "")
     return {"lang": lang} if lang in LANGUAGES else {}

@@ -1,0 +1,157 @@
+"""What a person's own page shows: what we hold of them, and what they may choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask_babel import gettext
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import (
+    Alumnus,
+    ContactKind,
+    ContactOwner,
+    ContactPoint,
+    ContactStatus,
+    Interest,
+    InterestKind,
+    Schooling,
+    Subject,
+    Way,
+)
+from crm.consent.models import ConsentEntry, ConsentState, Topic
+from crm.consent.queries import choices_of, topics
+from crm.links.service import mask, mask_phone
+from crm.mail.models import Message
+from crm.schools.models import School
+
+
+@dataclass(frozen=True)
+class Held:
+    """What we hold of a person, with contact data masked."""
+
+    schools: Sequence[tuple[str, int | None]]
+    contacts: Sequence[tuple[ContactKind, str, bool]]
+    ways: frozenset[str]
+    subjects: frozenset[str]
+    topics: frozenset[str]
+    nothing: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may be chosen, each with its label in the reader's language."""
+
+    ways: Sequence[tuple[str, str]]
+    subjects: Sequence[tuple[str, str]]
+    topics: Sequence[tuple[str, str]]
+
+
+def held(session: Session, alumnus: Alumnus) -> Held:
+    """What we hold of one person."""
+    gets = frozenset(key for key, yes in choices_of(session, alumnus.id).items() if yes)
+    return Held(
+        schools=_schools(session, alumnus.id),
+        contacts=_contacts(session, alumnus.id),
+        ways=_interests(session, alumnus.id, InterestKind.WAY),
+        subjects=_interests(session, alumnus.id, InterestKind.SUBJECT),
+        topics=gets,
+        nothing=not gets,
+    )
+
+
+def choices(session: Session, mine: Held) -> Choices:
+    """What is offered to everybody, and what this person chose before it was withdrawn."""
+    ways = session.scalars(select(Way).order_by(Way.position, Way.key))
+    subjects = session.scalars(select(Subject).order_by(Subject.position, Subject.key))
+    offered = [way for way in ways if way.offered or way.key in mine.ways]
+    return Choices(_labelled(offered), _labelled(subjects), _described(topics(session)))
+
+
+def _labelled(rows: Iterable[Any]) -> list[tuple[str, str]]:
+    return [(row.key, gettext(row.label)) for row in rows]
+
+
+def _described(rows: Iterable[Topic]) -> list[tuple[str, str]]:
+    return [
+        (row.key, f"{gettext(row.label)}: {gettext(row.description)}")
+        if row.description
+        else (row.key, gettext(row.label))
+        for row in rows
+    ]
+
+
+def _schools(session: Session, alumnus_id: int) -> list[tuple[str, int | None]]:
+    statement = (
+        select(School.name, Schooling.class_year)
+        .join(Schooling, Schooling.school_id == School.id)
+        .where(Schooling.alumnus_id == alumnus_id)
+        .order_by(Schooling.class_year.desc().nulls_last(), Schooling.id)
+    )
+    return [(name, year) for name, year in session.execute(statement)]
+
+
+def _contacts(session: Session, alumnus_id: int) -> list[tuple[ContactKind, str, bool]]:
+    """(kind, masked value, whether it is the one we use) of what is the person's own."""
+    statement = (
+        select(ContactPoint)
+        .where(
+            ContactPoint.alumnus_id == alumnus_id,
+            ContactPoint.owner == ContactOwner.OWN,
+            ContactPoint.status != ContactStatus.RETIRED,
+        )
+        .order_by(ContactPoint.kind, ContactPoint.preferred.desc(), ContactPoint.id)
+        .limit(20)
+    )
+    return [(p.kind, _masked(p), p.preferred) for p in session.scalars(statement)]
+
+
+def _masked(point: ContactPoint) -> str:
+    if point.kind is ContactKind.EMAIL:
+        return mask(point.value)
+    if point.kind is ContactKind.PHONE:
+        return mask_phone(point.value)
+    return f"{point.value[:3]}•••"
+
+
+def _interests(session: Session, alumnus_id: int, kind: InterestKind) -> frozenset[str]:
+    statement = select(Interest.key).where(Interest.alumnus_id == alumnus_id, Interest.kind == kind)
+    return frozenset(session.scalars(statement))
+
+
+def topic_of(session: Session, message_id: UUID | None) -> Topic | None:
+    """The topic that a message was about, if it was about one."""
+    if message_id is None:
+        return None
+    statement = select(Topic).join(Message, Message.topic_key == Topic.key)
+    return session.scalars(statement.where(Message.id == message_id)).one_or_none()
+
+
+def preferred_email(session: Session, alumnus_id: int) -> ContactPoint | None:
+    """The address that we write to."""
+    statement = select(ContactPoint).where(
+        ContactPoint.alumnus_id == alumnus_id,
+        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.preferred,
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def topics_overview(session: Session) -> list[tuple[Topic, str, int]]:
+    """Each topic with its label in the reader's language and how many people's latest word on it alone was to leave it."""
+    latest = (
+        select(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.state)
+        .where(ConsentEntry.topic_key.is_not(None))
+        .distinct(ConsentEntry.alumnus_id, ConsentEntry.topic_key)
+        .order_by(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.id.desc())
+        .subquery()
+    )
+    left = select(latest.c.topic_key, func.count()).where(latest.c.state == ConsentState.WITHDRAWN)
+    counts: dict[str | None, int] = dict(
+        session.execute(left.group_by(latest.c.topic_key)).tuples().all()
+    )
+    return [(topic, gettext(topic.label), counts.get(topic.key, 0)) for topic in topics(session)]
