@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
+from crm.core.extend import PeriodicJob, extensions
+from lifecycle.engine.cli import lifecycle
+from lifecycle.engine.service import advance
+
+EVERY_SECONDS = 60
+
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register the periodic tick and the commands."""
+    extensions(app).jobs.append(PeriodicJob("lifecycle.advance", EVERY_SECONDS, advance))
+    app.cli.add_command(lifecycle)

@@ -6,7 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -115,6 +124,11 @@ class Enrollment(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     end_reason: Mapped[str | None]
     goal_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+# Written into the statement rather than bound, so that the partial indices can be used for it.
+IS_WAITING: ColumnElement[bool] = Enrollment.state == literal_column("'waiting'")
+IS_INSIDE: ColumnElement[bool] = Enrollment.state != literal_column("'ended'")
 
 
 class StepRun(Model):

@@ -1,0 +1,188 @@
+"""What a change to people does to their way through journeys, set-based over their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    and_,
+    any_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus
+from crm.interactions.models import Interaction
+from lifecycle.journeys.definition import Document, delay
+from lifecycle.journeys.entry import entrants, meaning
+from lifecycle.journeys.models import (
+    IS_INSIDE,
+    IS_WAITING,
+    Enrollment,
+    EnrollmentState,
+    Journey,
+    JourneyState,
+    JourneyVersion,
+)
+
+QUIETLY = {"synchronize_session": False, "preserve_rowcount": True}
+MOMENT = Enrollment.wake_at.type
+ENTERED = [
+    "alumnus_id", "entry_key", "journey_id", "version_id", "state", "step_no", "seq", "wake_at",
+    "anchor_at", "entered_at",
+]  # fmt: skip
+
+
+def these(ids: Sequence[int]) -> ColumnElement[Any]:
+    """Ids as one bound array, to compare with `= any(…)`."""
+    return any_(literal(list(ids), ARRAY(BigInteger)))
+
+
+def rows(session: Session, statement: Any) -> int:
+    """Run an INSERT or UPDATE and answer how many rows it touched."""
+    done: Any = session.execute(statement, execution_options=QUIETLY)
+    return int(done.rowcount)
+
+
+def enter(
+    session: Session,
+    version: JourneyVersion,
+    document: Document,
+    at: datetime,
+    among: ColumnElement[bool],
+) -> int:
+    """Let in those people `among` alumni who may enter now; answers how many did.
+
+    In the order of their ids, so that two workers never wait for one another in a circle.
+    """
+    who = entrants(session, document, journey_id=version.journey_id, at=at)
+    found = who.where(among).order_by(Alumnus.id).subquery("found")
+    wake_at = at + delay(document.steps[0])
+    chosen = select(
+        found.c.alumnus_id,
+        found.c.entry_key,
+        literal(version.journey_id, BigInteger),
+        literal(version.id, BigInteger),
+        literal(EnrollmentState.WAITING.value),
+        literal(0, SmallInteger),
+        literal(0, Integer),
+        literal(wake_at, MOMENT),
+        literal(at, MOMENT),
+        literal(at, MOMENT),
+    )
+    statement = insert(Enrollment).from_select(ENTERED, chosen, include_defaults=False)
+    return rows(session, statement.on_conflict_do_nothing())
+
+
+def note_goals(session: Session, ids: Sequence[int], at: datetime) -> int:
+    """Note on people inside a journey that its goal happened since they entered."""
+    kind = JourneyVersion.document["goal"].astext
+    reached = (
+        select(Enrollment.id, func.min(Interaction.occurred_at).label("moment"))
+        .join(JourneyVersion, JourneyVersion.id == Enrollment.version_id)
+        .join(Interaction, Interaction.alumnus_id == Enrollment.alumnus_id)
+        .where(
+            Enrollment.alumnus_id == these(ids),
+            IS_INSIDE,
+            Enrollment.goal_at.is_(None),
+            Interaction.kind == kind,
+            Interaction.machine.is_(False),
+            Interaction.occurred_at.between(Enrollment.entered_at, at),
+        )
+        .group_by(Enrollment.id)
+        .subquery("reached")
+    )
+    statement = update(Enrollment).where(Enrollment.id == reached.c.id)
+    return rows(session, statement.values(goal_at=reached.c.moment))
+
+
+def wake(session: Session, ids: Sequence[int], at: datetime) -> int:
+    """Wake people who wait for what has happened now; the step itself decides what follows."""
+    step = JourneyVersion.document["steps"][Enrollment.step_no]
+    happened = (
+        select(Enrollment.id)
+        .join(JourneyVersion, JourneyVersion.id == Enrollment.version_id)
+        .join(Interaction, Interaction.alumnus_id == Enrollment.alumnus_id)
+        .where(
+            Enrollment.alumnus_id == these(ids),
+            IS_WAITING,
+            Enrollment.wake_at > at,
+            Interaction.kind == step["interaction"].astext,
+            Interaction.machine.is_(False),
+            Interaction.occurred_at.between(Enrollment.anchor_at, at),
+        )
+    )
+    statement = update(Enrollment).where(Enrollment.id.in_(happened)).values(wake_at=at)
+    return rows(session, statement)
+
+
+def end_departed(session: Session, ids: Sequence[int], at: datetime) -> int:
+    """Let out people who died or whose record became part of another's."""
+    reason = case((Alumnus.deceased, "deceased"), else_="merged")
+    statement = (
+        update(Enrollment)
+        .where(
+            Enrollment.alumnus_id == these(ids),
+            IS_INSIDE,
+            Alumnus.id == Enrollment.alumnus_id,
+            or_(Alumnus.deceased, Alumnus.merged_into_id.is_not(None)),
+        )
+        .values(state=EnrollmentState.ENDED, ended_at=at, end_reason=reason)
+    )
+    return rows(session, statement)
+
+
+def versions_with_exits(session: Session, ids: Sequence[int]) -> Sequence[JourneyVersion]:
+    """Versions of live journeys that have an exit query and some of these people inside."""
+    inside = (
+        select(Enrollment.version_id)
+        .where(Enrollment.alumnus_id == these(ids), IS_WAITING)
+        .distinct()
+    )
+    statement = (
+        select(JourneyVersion)
+        .join(Journey, Journey.id == JourneyVersion.journey_id)
+        .where(
+            JourneyVersion.id.in_(inside),
+            Journey.state == JourneyState.LIVE,
+            JourneyVersion.document["exit"].astext.is_not(None),
+        )
+    )
+    return session.scalars(statement).all()
+
+
+def end_exits(
+    session: Session,
+    version: JourneyVersion,
+    document: Document,
+    at: datetime,
+    among: ColumnElement[bool],
+) -> list[int]:
+    """Let out people inside a version whom its exit query means now; answers the enrollments."""
+    if document.exit is None:
+        return []
+    out = meaning(session, document.exit, at)
+    statement = (
+        update(Enrollment)
+        .where(
+            Enrollment.version_id == version.id,
+            IS_WAITING,
+            among,
+            and_(Alumnus.id == Enrollment.alumnus_id, out),
+        )
+        .values(state=EnrollmentState.ENDED, ended_at=at, end_reason="exit")
+        .returning(Enrollment.id)
+    )
+    return list(session.scalars(statement, execution_options=QUIETLY))

@@ -1,0 +1,129 @@
+"""Works one step off in batches, each a short transaction; what cannot be worked is set aside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from crm.core.errors import HomecomingError
+from lifecycle.engine.changes import rows
+from lifecycle.engine.intake import fault_text
+from lifecycle.engine.report import AdvanceReport
+from lifecycle.engine.steps import Group, claim, relock, run_batch
+from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
+
+log = structlog.get_logger(__name__)
+SMALLEST, FIRST, LARGEST = 250, 2_000, 10_000
+LONG, SHORT = 0.5, 0.15
+TOO_MANY = 20
+"""So many rows set aside in one go are not their own fault but the step's."""
+
+
+class Faulty(Exception):
+    """The step itself cannot be run."""
+
+
+@dataclass
+class Runner:
+    """One step of one version at one moment, run for everybody due at it."""
+
+    session: Session
+    group: Group
+    at: datetime
+    report: AdvanceReport
+    size: int = FIRST
+    aside: int = field(default=0, init=False)
+
+    def run(self) -> None:
+        """Run the step batch by batch until nobody is due; a fault ends it and is noted."""
+        after: tuple[datetime, int] | None = None
+        try:
+            while True:
+                started = time.perf_counter()
+                due = claim(self.session, self.group, self.at, after, self.size)
+                if due:
+                    after = (due[-1].wake_at, due[-1].id)
+                    self.work([row.id for row in due])
+                self.session.commit()
+                if len(due) < self.size:
+                    self.note_fault(None)
+                    return
+                self.resize(time.perf_counter() - started)
+        except HomecomingError as error:
+            # What the journey names is gone (a content, a field): nobody's own fault.
+            self.session.rollback()
+            self.note_fault(error)
+        except Faulty as error:
+            self.note_fault(error.__cause__ or error)
+
+    def resize(self, took: float) -> None:
+        """Keep a transaction well below half a second, and above nothing."""
+        if took > LONG:
+            self.size = max(SMALLEST, self.size // 2)
+        elif took < SHORT:
+            self.size = min(LARGEST, self.size * 2)
+
+    def work(self, ids: Sequence[int]) -> None:
+        """Run a locked batch; if it fails, undo it and find the row at fault by halving."""
+        try:
+            ran = run_batch(self.session, self.group, ids, self.at)
+            self.session.commit()
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            self.session.rollback()
+            if len(ids) == 1:
+                self.set_aside(ids[0], error)
+            else:
+                self.halve(ids)
+        else:
+            self.report.stepped += ran.stepped
+            self.report.queued += ran.queued
+            self.report.ended += ran.ended
+
+    def halve(self, ids: Sequence[int]) -> None:
+        """Try each half again by itself, in a transaction of its own."""
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            still = relock(self.session, self.group, half, self.at)
+            if still:
+                self.work(still)
+
+    def set_aside(self, enrollment_id: int, error: DBAPIError) -> None:
+        """Park the one row that cannot be worked, with its reason, so that the others go on."""
+        if self.aside >= TOO_MANY:
+            raise Faulty from error
+        reason = fault_text(self.group.step.id, error)
+        log.error("step.stuck", enrollment=enrollment_id, step=self.group.step.id)
+        statement = (
+            update(Enrollment)
+            .where(
+                Enrollment.id == enrollment_id,
+                IS_WAITING,
+                Enrollment.step_no == self.group.step_no,
+            )
+            .values(state=EnrollmentState.STUCK, end_reason=reason)
+        )
+        parked = rows(self.session, statement)
+        self.session.commit()
+        self.aside += parked
+        self.report.stuck += parked
+
+    def note_fault(self, error: BaseException | None) -> None:
+        """Say on the journey that this step cannot be run, or that it can again."""
+        where = f"step {self.group.step.id}"
+        statement = update(Journey).where(Journey.id == self.group.version.journey_id)
+        if error is None:
+            known = Journey.fault.startswith(f"{where}:", autoescape=True)
+            rows(self.session, statement.where(known).values(fault=None))
+        else:
+            log.error("journey.faulty", journey=self.group.document.journey, step=where)
+            rows(self.session, statement.values(fault=fault_text(where, error)))
+        self.session.commit()

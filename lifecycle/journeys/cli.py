@@ -1,0 +1,139 @@
+"""`journeys list`, `check FILE`, `publish FILE`, `export KEY`, `pause`, `resume`, `stop KEY`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from crm.core import clock
+from crm.core.cli import reporting, say
+from crm.core.database import db
+from crm.core.errors import NotFound, Refused
+from crm.core.viewer import SYSTEM
+from lifecycle.journeys import queries, service
+from lifecycle.journeys.models import Journey
+from lifecycle.journeys.reading import LARGEST
+
+journeys = AppGroup("journeys", help="Automated programs, written in YAML.")
+FILE = click.Path(path_type=Path)
+
+
+def read_file(path: Path) -> str:
+    """The text of a journey file; `Refused` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST * 4 + 1)
+        return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise Refused([f"{path}: {error.strerror or error}"]) from error
+    except UnicodeDecodeError as error:
+        raise Refused([f"{path}: byte {error.start + 1} is not UTF-8"]) from error
+
+
+@journeys.command("list")
+@reporting
+def list_journeys() -> dict[str, Any]:
+    """Every journey with its state, live version and people."""
+    session = db.session()
+    rows = []
+    for journey in session.scalars(select(Journey).order_by(Journey.key)):
+        live = queries.live_version(session, journey)
+        rows.append(
+            {
+                "key": journey.key, "name": journey.name, "state": journey.state.value,
+                "version": live.no if live else None, "serves": journey.goal,
+                **queries.totals(session, journey), "fault": journey.fault,
+            }
+        )  # fmt: skip
+    return {"count": len(rows), "journeys": rows}
+
+
+@journeys.command("check")
+@click.argument("file", type=FILE)
+@reporting
+def check(file: Path) -> dict[str, Any]:
+    """Check a journey without publishing it; says how many people would enter now."""
+    found = service.check(db.session(), read_file(file), name=file.name, at=clock.now())
+    db.session.rollback()
+    return {
+        "key": found.document.journey, "steps": len(found.document.steps),
+        "entering": found.entering, "more": found.more, "unchanged": found.unchanged,
+    }  # fmt: skip
+
+
+@journeys.command("publish")
+@click.argument("file", type=FILE)
+@reporting
+def publish(file: Path) -> dict[str, Any]:
+    """Make a journey live for new people; an identical file makes no new version."""
+    session = db.session()
+    done = service.publish(session, read_file(file), name=file.name, by=SYSTEM, at=clock.now())
+    session.commit()
+    return {
+        "key": done.journey.key, "version": done.version.no, "created": done.created,
+        "state": done.journey.state.value, "sha256": done.version.sha256,
+    }  # fmt: skip
+
+
+@journeys.command("export")
+@click.argument("key")
+@click.option("--version", "number", type=int, help="A version's number, instead of the live one.")
+@click.option("--to", "target", type=FILE, help="Write to this file instead of stdout.")
+@reporting
+def export(key: str, number: int | None, target: Path | None) -> dict[str, Any] | None:
+    """The YAML of a journey, exactly as it was published."""
+    session = db.session()
+    journey = queries.load_journey(session, key)
+    versions = queries.versions_of(session, journey)
+    wanted = number if number is not None else _live_number(journey)
+    version = next((v for v in versions if v.no == wanted), None)
+    if version is None:
+        raise NotFound(f"The journey “{key}” has no version {wanted}.")
+    if target is None and not click.get_current_context().params.get("as_json"):
+        click.echo(version.source, nl=False)
+        return None
+    if target is not None:
+        target.write_bytes(version.source.encode())
+        say(f"Written to {target}.")
+    return {"key": key, "version": version.no, "sha256": version.sha256, "source": version.source}
+
+
+def _live_number(journey: Journey) -> int | None:
+    live = queries.live_version(db.session(), journey)
+    return live.no if live else None
+
+
+def _acting(verb: Any, key: str) -> dict[str, Any]:
+    session = db.session()
+    journey = queries.load_journey(session, key, lock=True)
+    verb(session, journey, by=SYSTEM, at=clock.now())
+    session.commit()
+    return {"key": key, "state": journey.state.value, **queries.totals(session, journey)}
+
+
+@journeys.command("pause")
+@click.argument("key")
+@reporting
+def pause(key: str) -> dict[str, Any]:
+    """Let nobody in and nobody on; everybody keeps their place."""
+    return _acting(service.pause, key)
+
+
+@journeys.command("resume")
+@click.argument("key")
+@reporting
+def resume(key: str) -> dict[str, Any]:
+    """Go on with a paused journey."""
+    return _acting(service.resume, key)
+
+
+@journeys.command("stop")
+@click.argument("key")
+@reporting
+def stop(key: str) -> dict[str, Any]:
+    """End a journey: the next tick lets everybody out."""
+    return _acting(service.stop, key)

@@ -1,0 +1,99 @@
+"""One person's way through journeys with the reason of every step (law 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_date
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus
+from crm.core.database import db
+from crm.core.viewer import Permission, Viewer
+from crm.mail.models import Message, MessageState
+from crm.mail.reasons import sentence
+from lifecycle.journeys.models import Enrollment, EnrollmentState, Journey, StepRun
+from lifecycle.journeys.queries import document_of, enrollments_of, messages_of, runs_of
+from lifecycle.journeys.words import PLACES, end_words, place_words, run_words
+
+
+@dataclass(frozen=True)
+class Way:
+    """One enrollment, told: its journey, where it stands or ended, and its steps as sentences."""
+
+    journey: Journey
+    version_no: int
+    enrollment: Enrollment
+    state: str
+    standing: str
+    steps: Sequence[tuple[datetime, str]]
+
+
+def ways_of(session: Session, alumnus_id: int) -> list[Way]:
+    """A person's ways, newest first, in a fixed number of queries for each journey."""
+    found = enrollments_of(session, alumnus_id)
+    runs = runs_of(session, [row.Enrollment.id for row in found])
+    ways = []
+    for enrollment, journey, version in found:
+        document = document_of(version)
+        sent = messages_of(session, enrollment, journey)
+        steps = [(run.at, _step(document, run, sent.get(run.seq))) for run in runs[enrollment.id]]
+        standing = _standing(enrollment, place_words(document, enrollment.step_no))
+        ways.append(
+            Way(journey, version.no, enrollment, str(PLACES[enrollment.state]), standing, steps)
+        )
+    return ways
+
+
+def _step(document: Any, run: StepRun, message: Message | None) -> str:
+    told = run_words(document, run.step_no, run.outcome)
+    return f"{told} {message_words(message)}" if message else told
+
+
+def message_words(message: Message) -> str:
+    """What became of a message, and why it did not go if it did not."""
+    if message.state is MessageState.ACCEPTED:
+        day = _day(message.accepted_at or message.queued_at)
+        return _("It was sent on %(day)s.", day=day)
+    if message.state is MessageState.SKIPPED:
+        return _("It was not sent: %(why)s.", why=sentence(message.reason))
+    if message.state is MessageState.FAILED:
+        return _("It could not be sent: %(why)s.", why=sentence(message.reason))
+    return _("It waits to be sent.")
+
+
+def _standing(enrollment: Enrollment, place: str) -> str:
+    if enrollment.state is EnrollmentState.ENDED:
+        day = _day(enrollment.ended_at or enrollment.entered_at)
+        return _("Ended on %(day)s: %(why)s.", day=day, why=end_words(enrollment.end_reason))
+    if enrollment.state is EnrollmentState.STUCK:
+        return _("Set aside with a fault: %(why)s", why=enrollment.end_reason or "")
+    return _("Now: %(place)s, until %(day)s.", place=place, day=_day(enrollment.wake_at))
+
+
+def _day(moment: datetime) -> str:
+    return str(format_date(moment, "long"))  # type: ignore[no-untyped-call]
+
+
+def alumnus_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:
+    """The journeys a person is or was in; nothing if there are none for this role to see."""
+    if not viewer.may(Permission.JOURNEYS_VIEW):
+        return None
+    ways = ways_of(db.session(), alumnus.id)
+    return {"ways": ways} if ways else None
+
+
+def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
+    """The journeys' part of the reasons chain: each way, step by step."""
+    for way in ways_of(session, alumnus_id):
+        yield _(
+            "Journey %(name)s, version %(no)s: entered on %(day)s. %(standing)s",
+            name=way.journey.name, no=way.version_no, day=_day(way.enrollment.entered_at),
+            standing=way.standing,
+        )  # fmt: skip
+        for moment, told in way.steps:
+            yield _("%(day)s: %(told)s", day=_day(moment), told=told)

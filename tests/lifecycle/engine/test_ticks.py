@@ -1,0 +1,110 @@
+"""One tick after another: people enter, wait, get mail, turn off at branches and leave."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.core.viewer import SYSTEM
+from crm.interactions.models import Mode
+from crm.mail.content import Variant, save_content
+from crm.mail.models import Message
+from lifecycle.engine.service import advance
+from lifecycle.journeys import service
+from lifecycle.journeys.models import Enrollment, EnrollmentState, StepRun
+from tests.factories import Make
+
+DAY = timedelta(days=1)
+WELCOME = """\
+journey: hello
+name: Hello
+serves: Connect early
+enter: "phase:new_graduate"
+goal: profile_updated
+steps:
+  - {id: first, send: letter, topic: news, expires: 7d}
+  - {id: heard, wait_for: profile_updated, max: 10d, yes: done, no: again}
+  - {id: again, send: letter, topic: news}
+  - {id: rest, wait: 5d}
+  - {id: offers, branch: has:way, yes: done, no: third}
+  - {id: third, send: letter, topic: volunteering}
+  - {id: done, exit: done}
+"""
+
+
+@pytest.fixture
+def letter(session: Session, now: datetime) -> None:
+    variants = {"en": Variant("Hello {{ first_name }}", "", "A line.")}
+    save_content(
+        session, key="letter", name="Letter", topic_key="news", variants=variants, by=SYSTEM, at=now
+    )
+
+
+def publish(session: Session, text: str, at: datetime) -> Any:
+    done = service.publish(session, text, name="hello.yaml", by=SYSTEM, at=at)
+    session.commit()
+    return done
+
+
+def origins(session: Session, alumnus_id: int) -> list[str]:
+    statement = select(Message.origin).where(Message.alumnus_id == alumnus_id)
+    return list(session.scalars(statement.order_by(Message.queued_at, Message.origin)))
+
+
+def outcomes(session: Session, alumnus_id: int) -> list[tuple[int, str]]:
+    statement = (
+        select(StepRun.step_no, StepRun.outcome)
+        .join(Enrollment, Enrollment.id == StepRun.enrollment_id)
+        .where(Enrollment.alumnus_id == alumnus_id)
+        .order_by(StepRun.seq)
+    )
+    return [(no, word) for no, word in session.execute(statement)]
+
+
+@pytest.mark.usefixtures("letter")
+def test_somebody_silent_walks_the_whole_way(session: Session, make: Make, now: datetime) -> None:
+    person, other = make.alumnus(class_year=2026), make.alumnus(class_year=2010)
+    publish(session, WELCOME, now)
+    first = advance(now)
+    assert (first.moved, first.entered, first.stepped, first.queued) == (2, 1, 1, 1)
+    assert advance(now).to_json() == dict.fromkeys(first.to_json(), 0)
+    advance(now + 9 * DAY)
+    assert origins(session, person.id) == ["journey:hello/first"]
+    advance(now + 10 * DAY)
+    advance(now + 15 * DAY)
+    assert outcomes(session, person.id) == [
+        (0, "queued"), (1, "no"), (2, "queued"), (3, "waited"), (4, "otherwise"),
+        (5, "queued"), (6, "ended"),
+    ]  # fmt: skip
+    assert origins(session, person.id) == [
+        f"journey:hello/{s}" for s in ("first", "again", "third")
+    ]
+    assert origins(session, other.id) == []
+    one = session.scalars(select(Enrollment)).one()
+    assert (one.state, one.end_reason) == (EnrollmentState.ENDED, "done")
+
+
+@pytest.mark.usefixtures("letter")
+def test_what_is_waited_for_wakes_at_the_next_tick(
+    session: Session, make: Make, now: datetime
+) -> None:
+    person = make.alumnus(class_year=2026)
+    robot = make.alumnus(class_year=2026)
+    publish(session, WELCOME, now)
+    advance(now)
+    words = {"kind": "profile_updated", "mode": Mode.COMMUNICATION, "days_ago": -2.0}
+    make.interaction(person, **words)
+    make.interaction(robot, machine=True, **words)
+    advance(now + 1 * DAY)
+    assert outcomes(session, person.id) == [(0, "queued")]  # it has not happened yet
+    advance(now + 3 * DAY)
+    assert outcomes(session, person.id)[1:] == [(1, "yes"), (6, "ended")]
+    assert outcomes(session, robot.id) == [(0, "queued")]
+    assert (
+        session.scalars(select(Enrollment.goal_at).where(Enrollment.alumnus_id == person.id)).one()
+        == now + 2 * DAY
+    )
