@@ -39,8 +39,14 @@ SETTINGS = {
 FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def make_cluster(account: Account, programs: Path, data: Path, *, durable: bool) -> None:
-    """Make the data folder with our database, whole or not at all: the rename is the last step."""
+def make_cluster(
+    account: Account, programs: Path, data: Path, *, durable: bool, server_lock: int
+) -> None:
+    """Make the data folder with our database, whole or not at all: the rename is the last step.
+
+    `initdb` outlives us when we are killed; with the lock in its hands nobody starts over before
+    it has ended.
+    """
     if data.exists():
         made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
         if made_by != MAJOR:
@@ -54,12 +60,12 @@ def make_cluster(account: Account, programs: Path, data: Path, *, durable: bool)
     words = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     words += ["--builtin-locale=C.UTF-8", "--auth=trust", f"--username={DATABASE}"]
     words += ["--no-instructions", *([] if durable else ["--no-sync"])]
-    made = account.run(programs / "initdb", "-D", new, *words)
+    made = account.run(programs / "initdb", "-D", new, *words, inherits=(server_lock,))
     if made.returncode == 0:
         quick = () if durable else ("-F",)
         statement = f"CREATE DATABASE {DATABASE}"
         single = (programs / "postgres", "--single", "-D", new, *quick, "postgres")
-        made = account.run(*single, text=statement)
+        made = account.run(*single, text=statement, inherits=(server_lock,))
     if made.returncode:
         raise EmbeddedServerError(f"PostgreSQL could not make {data}: {made.stderr.strip()}")
     new.rename(data)

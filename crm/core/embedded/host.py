@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -52,8 +53,13 @@ class Account:
         """User, group and extra groups as `subprocess` takes them; all None for ourselves."""
         return (self.uid, self.gid, []) if os.geteuid() == 0 else (None, None, None)
 
-    def run(self, *command: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a program as this account to its end, with `text` as its input."""
+    def run(
+        self, *command: str | Path, text: str = "", inherits: Collection[int] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program as this account to its end, with `text` as its input.
+
+        It and its children keep the open files that it `inherits`, and with them their locks.
+        """
         user, group, groups = self.identity
         return subprocess.run(  # noqa: S603 - every caller's words are our own
             command,
@@ -65,6 +71,7 @@ class Account:
             cwd="/",
             env=self.environ,
             umask=0o077,
+            pass_fds=inherits,
             user=user,
             group=group,
             extra_groups=groups,

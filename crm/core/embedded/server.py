@@ -18,14 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from crm.core.embedded import supervisor
-from crm.core.embedded.cluster import (
-    DATABASE,
-    SOCKET,
-    answers,
-    make_cluster,
-    start_command,
-    sweep,
-)
+from crm.core.embedded.cluster import DATABASE, SOCKET, answers, make_cluster, start_command, sweep
 from crm.core.embedded.host import (
     ADVICE,
     Account,
@@ -226,13 +219,14 @@ class EmbeddedServer:
         """Start the server under its supervisor, which inherits the lock."""
         account = self._account
         programs = programs_for(account)
-        make_cluster(account, programs, self._data, durable=self._durable)
+        data, durable = self._data, self._durable
+        make_cluster(account, programs, data, durable=durable, server_lock=server_lock)
         folder = self._socket_folder(account)
-        sweep(self._data, folder)
+        sweep(data, folder)
         self._facts |= {"socket": str(folder), "programs": str(programs)}
         self._write_record()
         order = {
-            "command": start_command(programs, self._data, folder, durable=self._durable),
+            "command": start_command(programs, data, folder, durable=durable),
             "environ": account.environ,
             "identity": account.identity,
             "server_lock": server_lock,
@@ -258,8 +252,8 @@ class EmbeddedServer:
             os.close(log)
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " / ".join(lines[-3:])
+        text = self._log.read_text(encoding="utf-8", errors="replace")
+        return " / ".join(text.splitlines()[-3:])
 
     def _socket_folder(self, account: Account) -> Path:
         """The same short private folder as last time, so that open pools find the new server.

@@ -363,6 +363,17 @@ def test_half_made_data_folder_is_made_again(folder, start):
     assert eventually(lambda: not alive(pid))
 
 
+def test_user_killed_while_the_data_folder_is_made_leaves_no_trace(folder, start):
+    instance = folder / "instance"
+    words = [sys.executable, "-c", USER, str(instance)]
+    for _ in range(2):
+        with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL) as killed:
+            assert eventually(lambda: any(instance.glob("postgres/data.new/global")))
+            killed.kill()
+
+    assert ask(start(instance), "SELECT current_database()") == "homecoming"
+
+
 def test_private_folder_of_somebody_else_is_refused(folder):
     (folder / "open").mkdir(mode=0o755)
 
