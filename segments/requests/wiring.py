@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
-from segments.requests import models  # noqa: F401 - tables
+from flask import Flask, url_for
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from crm.core.database import db
+from crm.core.extend import NavEntry, Panel, Todo, extensions
+from crm.core.viewer import Permission, Viewer
+from segments.requests import (
+    models,  # noqa: F401 - tables
+    queries,
+)
+from segments.requests.cli import requests
+from segments.requests.routes import bp
+from segments.requests.words import GRADES, PLACES, STATES, TONES
+
+
+def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
+    """Open requests by age, for those who may see any."""
+    if not viewer.may(Permission.REQUESTS_VIEW):
+        return None
+    session = db.session()
+    return {
+        "ages": queries.ages(session, viewer, at), "counts": queries.counts(session, viewer),
+        "can_post": viewer.may(Permission.REQUESTS_CREATE),
+    }  # fmt: skip
+
+
+def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
+    """Requests that wait for somebody's word."""
+    if viewer.may(Permission.REQUESTS_ASK):
+        waiting = queries.counts(session, viewer)["waiting"]
+        href = url_for("requests.index", group="waiting")
+        yield Todo(_("requests wait for approval"), waiting, href, "warn", 20)
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register routes, commands, navigation, the home card and what needs doing."""
+    app.register_blueprint(bp)
+    app.cli.add_command(requests)
+    known = extensions(app)
+    entry = NavEntry(
+        "requests.index", _("Requests"), "hand-index", 30, Permission.REQUESTS_VIEW.value
+    )
+    known.navigation.append(entry)
+    known.todo.append(todo)
+    known.home_cards.append(Panel("requests", "segments/requests/_card.html", 30, home_card))
+    app.jinja_env.globals["request_words"] = {
+        "states": STATES, "tones": TONES, "grades": GRADES, "places": PLACES,
+    }  # fmt: skip

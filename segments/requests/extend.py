@@ -1,0 +1,33 @@
+"""What areas above add to a request: blocks on its page, and what follows when it is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from crm.core.extend import Panel
+from crm.core.viewer import Viewer
+from segments.requests.models import Request
+
+KEY = "homecoming.requests"
+
+
+@dataclass
+class RequestExtensions:
+    """`panels` are loaded with `(viewer, request, at)`; `cancelled` run in the same transaction."""
+
+    panels: list[Panel] = field(default_factory=list)
+    cancelled: list[Callable[[Session, Request, Viewer, datetime], None]] = field(
+        default_factory=list
+    )
+
+
+def request_extensions(app: Flask | None = None) -> RequestExtensions:
+    """The registry of the given app, or of the current one."""
+    holder = app.extensions if app is not None else current_app.extensions
+    return cast(RequestExtensions, holder.setdefault(KEY, RequestExtensions()))
