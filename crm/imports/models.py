@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -71,5 +71,16 @@ class ImportLine(Model):
     fate: Mapped[Fate] = mapped_column(Choice(Fate))
     reason: Mapped[str | None]
     external_id: Mapped[str | None]
-    alumnus_id: Mapped[int | None]
+    alumnus_id: Mapped[int | None] = mapped_column(BigInteger)
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class CustomField(Model):
+    """A column of some file that is kept in `alumnus.custom`; `targeting` makes it a model feature."""
+
+    __tablename__ = "custom_field"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    targeting: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -1,0 +1,192 @@
+"""Interactions from a file: COPY into a stage, people and schools looked up in sets, one INSERT.
+
+Columns: person_id, occurred_at, kind, mode, school_id, hours, amount, note. The same line again,
+in this file or another, is the same interaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm.accounts import audit
+from crm.core.viewer import Viewer
+from crm.imports.fixed import FixedColumns, FixedRow
+from crm.imports.models import ImportRun, ImportState
+from crm.imports.person_ids import resolve_people
+from crm.imports.reader import open_table
+from crm.imports.service import digest, start_run
+from crm.imports.staging import copy_rows, create_stage, lock_imports, prepare_session
+from crm.imports.values import Cache, clean, parse_moment
+from crm.interactions.models import Mode
+from crm.schools.aliases import keys_of
+from crm.schools.queries import alias_table
+
+INTERACTIONS = "interactions"
+STAGE = "import_interaction"
+COLUMNS = FixedColumns(
+    required=("person_id", "occurred_at", "kind", "mode"),
+    optional=("school_id", "hours", "amount", "note"),
+)
+STAGED = {
+    "line": "integer not null", "reason": "text", "person_id": "text", "alumnus_id": "bigint",
+    "occurred_at": "timestamptz", "kind": "text", "mode": "text", "school_id": "bigint",
+    "hours": "numeric", "amount": "numeric", "note": "text",
+}  # fmt: skip
+MAX_NOTE = 2_000
+MAX_HOURS, MAX_AMOUNT = Decimal(10_000), Decimal(1_000_000_000)
+MODES = frozenset(mode.value for mode in Mode)
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+@dataclass
+class Parsers:
+    """Remembered readings of the cells that repeat."""
+
+    at: datetime
+    schools: dict[tuple[str, str], int]
+    moments: Cache[datetime] = field(init=False)
+    school_ids: Cache[int | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.moments = Cache(parse_moment)
+        self.school_ids = Cache(self._school)
+
+    def _school(self, name: str) -> int | None:
+        return next((self.schools[key] for key in keys_of(name) if key in self.schools), None)
+
+    def stage(self, row: FixedRow) -> tuple[Any, ...]:
+        """A staged tuple; one whose line cannot be read carries the reason and nothing else."""
+        line, cells = row
+        try:
+            return (line, None, *self._values([clean(cell) for cell in cells]))
+        except ValueError as error:
+            return (line, str(error)[:300], *(None,) * (len(STAGED) - 2))
+
+    def _values(self, cells: list[str]) -> tuple[Any, ...]:
+        person, moment, kind, mode, school, hours, amount, note = cells
+        if not person or len(person) > 200:
+            raise ValueError("person_id is blank" if not person else "person_id is too long")
+        occurred_at = self.moments[moment] if moment else _blank("occurred_at")
+        if not 1900 <= occurred_at.year or occurred_at > self.at + timedelta(days=1):
+            raise ValueError(f"occurred_at {moment[:40]} lies in the future or before 1900")
+        kind = kind.lower().replace(" ", "_").replace("-", "_")
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"kind “{kind[:40]}” is no word of letters, digits and _")
+        if mode.lower() not in MODES:
+            raise ValueError(f"mode “{mode[:40]}” is none of {', '.join(sorted(MODES))}")
+        school_id = self.school_ids[school] if school else None
+        if school and school_id is None:
+            raise ValueError(f"school_id: no school is called “{school[:60]}”")
+        if len(note) > MAX_NOTE:
+            raise ValueError(f"note has more than {MAX_NOTE:,} characters")
+        return (
+            person, None, occurred_at, kind, mode.lower(), school_id,
+            _number(hours, "hours", MAX_HOURS), _number(amount, "amount", MAX_AMOUNT), note,
+        )  # fmt: skip
+
+
+def _blank(name: str) -> Any:
+    raise ValueError(f"{name} is blank")
+
+
+def _number(cell: str, name: str, limit: Decimal) -> Decimal | None:
+    if not cell:
+        return None
+    try:
+        number = Decimal(cell.replace("$", "").replace(",", ""))
+    except InvalidOperation as error:
+        raise ValueError(f"{name} “{cell[:40]}” is no number") from error
+    if not number.is_finite() or not 0 <= number < limit:
+        raise ValueError(f"{name} {cell[:40]} is below 0 or not below {limit:,}")
+    return number.quantize(Decimal("0.01"))
+
+
+def import_interactions(
+    session: Session,
+    path: Path,
+    *,
+    at: datetime,
+    by: Viewer | None,
+    progress: Callable[[int], None] | None = None,
+) -> ImportRun:
+    """Record the interactions of a file; totals: created, unchanged, rejected.
+
+    Raises `Refused` when the file as a whole cannot be read. The caller commits: all or nothing.
+    """
+    table = open_table(path)
+    columns = COLUMNS.find(table)
+    run = start_run(session, INTERACTIONS, table.name, at=at, by=by)
+    prepare_session(session)
+    create_stage(session, STAGE, STAGED)
+    parsers = Parsers(at, dict(alias_table(session)))
+
+    def staged() -> Iterator[list[tuple[Any, ...]]]:
+        nothing = (None,) * (len(STAGED) - 2)
+        for rows, faults in columns.batches():
+            yield [parsers.stage(row) for row in rows]
+            yield [(line, reason, *nothing) for line, reason in faults]
+
+    count = copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
+    session.execute(text(f"analyze {STAGE}"))
+    resolve_people(session, STAGE)
+    # The same history brought twice at once would wait on each other line by line.
+    lock_imports(session)
+    created = _insert(session, run)
+    rejected = _note_rejected(session, run)
+    run.totals = {
+        "created": created, "unchanged": count - created - rejected, "rejected": rejected,
+    }  # fmt: skip
+    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, digest(path)
+    run.lines_done = run.lines_total = count
+    run.mapping = {"not_read": columns.unread}
+    audit.record(
+        session, "import.applied", kind="import", key=run.id, by=by, at=at,
+        filename=run.filename, totals=run.totals,
+    )  # fmt: skip
+    session.flush()
+    return run
+
+
+def _insert(session: Session, run: ImportRun) -> int:
+    """One interaction for each different line; answers how many were new."""
+    return int(
+        session.execute(
+            text(
+                """insert into interaction (alumnus_id, occurred_at, kind, mode, school_id, hours,
+                    amount, note, origin, machine, dedupe_key)
+                select distinct on (dedupe_key) alumnus_id, occurred_at, kind, mode, school_id, hours,
+                    amount, note, :origin, false, dedupe_key
+                from (
+                    select *, 'file:' || md5(concat_ws('|', alumnus_id,
+                        extract(epoch from occurred_at), kind, mode, coalesce(school_id, 0),
+                        coalesce(hours, -1), coalesce(amount, -1), note)) as dedupe_key
+                    from import_interaction where reason is null
+                ) keyed order by dedupe_key
+                on conflict (dedupe_key) do nothing"""
+            ),
+            {"origin": f"import:{run.id}"},
+        ).rowcount  # type: ignore[attr-defined]
+    )
+
+
+def _note_rejected(session: Session, run: ImportRun) -> int:
+    """Keep the rejected lines with their reasons; answers how many."""
+    return int(
+        session.execute(
+            text(
+                """insert into import_line (import_id, line, fate, reason, external_id)
+                select :id, line, 'reject', reason, left(person_id, 200)
+                from import_interaction where reason is not null"""
+            ),
+            {"id": run.id},
+        ).rowcount  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,1 @@
+"""People files: rows read by a plan, staged, matched, compared and written in sets."""

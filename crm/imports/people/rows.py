@@ -1,0 +1,253 @@
+"""Rows of a people file as staged lines: names, dates, school, status, addresses, by the plan alone.
+
+Works on columns of a batch, so that a million lines cost little Python: what repeats is looked up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from nameparser import HumanName
+
+from crm.alumni.names import name_key, sort_key, words
+from crm.imports.mapping import Plan
+from crm.imports.people.cells import Cells, Fault, faulting
+from crm.imports.people.contacts import Contacts
+from crm.imports.people.schema import Schema
+from crm.imports.people.schooling import Schoolings
+from crm.imports.reader import Batch, Table
+from crm.imports.targets import custom_name
+from crm.imports.values import parse_class_year, parse_date, parse_flag, parse_language
+
+MAX_ID = 100
+NAMES = ("given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name")
+PLAIN = ("city", "state", "postal_code", "job_title", "employer", "field_of_work", "college")
+STAFF = frozenset(
+    """teacher staff faculty employee administrator admin principal counselor parent guardian aide
+    substitute coach mother father relative""".split()
+)
+_DAMAGED = re.compile(r"\d(\.\d+)?e\+?\d+", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[;,|/]+")
+
+
+class Name:
+    """The names of one line, for the search forms."""
+
+    __slots__ = NAMES
+
+    given_name: str
+    middle_name: str
+    family_name: str
+    suffix: str
+    preferred_name: str
+    former_name: str
+
+
+class Rows:
+    """Turns batches of a table into staged lines; `unknown_schools` counts what no school is called."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        schema: Schema,
+        table: Table,
+        *,
+        schools: Mapping[tuple[str, str], int],
+        words_of: Mapping[str, Mapping[str, str]],
+        today: date,
+    ) -> None:
+        self.plan, self.schema, self.table = plan, schema, table
+        self.words_of = words_of
+        self.dates = faulting(lambda text: parse_date(text, today=today))
+        self.years = faulting(lambda text: parse_class_year(text, today=today))
+        self.languages = faulting(parse_language)
+        self.flags = faulting(parse_flag)
+        self.contacts = Contacts(schema, plan.school_domains)
+        self.schoolings = Schoolings(plan, schools, self.dates, self.years, today)
+        self.today = today
+
+    @property
+    def unknown_schools(self) -> Counter[str]:
+        """How many lines named each school that we do not know."""
+        return self.schoolings.unknown
+
+    def staged(self) -> Iterator[list[tuple[Any, ...]]]:
+        """The whole table, batch by batch, as tuples in the order of the schema's columns."""
+        for batch in self.table.batches():
+            yield self.batch(batch)
+
+    def batch(self, batch: Batch) -> list[tuple[Any, ...]]:
+        """One batch as staged tuples."""
+        names = list(self.schema.columns)
+        rest = (None,) * (len(names) - 3)
+        bad = [(line, "reject", reason, *rest) for line, reason in batch.faults]
+        if not batch.rows:
+            return bad
+        cells = Cells(self.plan, self.table.header, batch)
+        found = self._columns(cells)
+        found["line"] = batch.lines
+        self._judge(cells, found)
+        fates = [cells.fates.get(row) for row in range(cells.count)]
+        found["fate"] = [fate[0] if fate else None for fate in fates]
+        found["reason"] = [fate[1] if fate else None for fate in fates]
+        found["note"] = cells.blank()
+        for row, notes in cells.notes.items():
+            found["note"][row] = "; ".join(notes)
+        return [*zip(*(found[name] for name in names), strict=True), *bad]
+
+    def _columns(self, cells: Cells) -> dict[str, list[Any]]:
+        found = self._names(cells)
+        for name in PLAIN:
+            texts = cells.texts(name)
+            found[name] = [t or None for t in texts] if texts else cells.blank()
+        found["birth_date"] = self._birth_dates(cells)
+        found["language"] = cells.parsed("language", self.languages)
+        found.update(self.schoolings.fill(cells))
+        found.update(self._flags(cells))
+        towns = [
+            " ".join(part for part in (f"{city}," if city else "", state, code) if part)
+            for city, state, code in zip(
+                found["city"], found["state"], found["postal_code"], strict=True
+            )
+        ]
+        found.update(self.contacts.fill(cells, towns))
+        for system in self.schema.systems:
+            found[self.schema.id_column(system)] = self._ids(cells, f"id.{system}")
+        for target in ("ways", "subjects"):
+            found[target] = self._choices(cells, target)
+        found["custom"] = self._custom(cells)
+        return found
+
+    def _names(self, cells: Cells) -> dict[str, list[Any]]:
+        columns = [cells.texts(name) or [""] * cells.count for name in NAMES]
+        whole = cells.texts("name.full")
+        if whole:
+            _split_names(columns, whole)
+        person = Name()
+        keys, sorts, families = [], [], []
+        for row in zip(*columns, strict=True):
+            (
+                person.given_name, person.middle_name, person.family_name, person.suffix,
+                person.preferred_name, person.former_name,
+            ) = row  # fmt: skip
+            keys.append(name_key(person))
+            sorts.append(sort_key(person))
+            families.append(" ".join(words(person.family_name or person.given_name)))
+        found: dict[str, list[Any]] = {
+            name: [text or None for text in column]
+            for name, column in zip(NAMES, columns, strict=True)
+        }
+        return {**found, "name_key": keys, "sort_key": sorts, "family_key": families}
+
+    def _birth_dates(self, cells: Cells) -> list[Any]:
+        days = cells.parsed("birth_date", self.dates)
+        for row, day in enumerate(days):
+            if day is not None and day > self.today:
+                cells.note(row, f"{cells.title('birth_date')} lies in the future; left out")
+                days[row] = None
+        return days
+
+    def _flags(self, cells: Cells) -> dict[str, list[Any]]:
+        """Flags only ever tighten: a no says nothing, and what cannot be read counts as a yes."""
+        told = {
+            name: self._flag(cells, name)
+            for name in ("ferpa_block", "deceased", "do_not_contact", "do_not_email", "opt_out")
+        }
+        left = told.pop("opt_out")
+        suppress = told.pop("do_not_email")
+        opted = cells.texts("opt_in")
+        refused = [self.flags[text] is False for text in opted] if opted else cells.blank()
+        told["opt_out"] = [
+            (a or b or c) or None for a, b, c in zip(left, suppress, refused, strict=True)
+        ]
+        told["suppress"] = suppress
+        return told
+
+    def _flag(self, cells: Cells, target: str) -> list[Any]:
+        texts = cells.texts(target)
+        if texts is None:
+            return cells.blank()
+        values = list(map(self.flags.__getitem__, texts))
+        for row, value in enumerate(values):
+            if value.__class__ is Fault:
+                cells.note(row, f"{cells.title(target)} “{texts[row][:40]}” was read as yes")
+                values[row] = True
+        return [value or None for value in values]
+
+    def _ids(self, cells: Cells, target: str) -> list[Any]:
+        texts = cells.texts(target) or [""] * cells.count
+        title = cells.title(target)
+        for row, text in enumerate(texts):
+            if len(text) > MAX_ID:
+                cells.fates.setdefault(row, ("reject", f"“{title}” is too long for an id"))
+            elif "+" in text and _DAMAGED.fullmatch(text):
+                reason = (
+                    f"“{title}” {text} is an id that a spreadsheet turned into a number; export it "
+                    "as text"
+                )
+                cells.fates.setdefault(row, ("reject", reason))
+        return [text or None for text in texts]
+
+    def _choices(self, cells: Cells, target: str) -> list[Any]:
+        """Ways or subjects as keys joined by commas."""
+        texts = cells.texts(target)
+        if texts is None:
+            return cells.blank()
+        known = self.words_of[target]
+        found = cells.blank()
+        for row, text in enumerate(texts):
+            keys = []
+            for word in _SEPARATORS.split(text) if text else ():
+                if key := known.get(" ".join(words(word))):
+                    keys.append(key)
+                elif word.strip():
+                    cells.note(row, f"{cells.title(target)} “{word.strip()[:40]}” is not known")
+            found[row] = ",".join(dict.fromkeys(keys)) or None
+        return found
+
+    def _custom(self, cells: Cells) -> list[Any]:
+        """The custom fields of each row as JSON text; blank ones are left out."""
+        fields = {t: name for t in self.plan.targets() if (name := custom_name(t))}
+        if not fields:
+            return cells.blank()
+        columns = {name: cells.texts(target) or [] for target, name in fields.items()}
+        rows = (
+            {name: text for name, text in zip(columns, row, strict=True) if text}
+            for row in zip(*columns.values(), strict=True)
+        )
+        return [json.dumps(row, ensure_ascii=False) if row else None for row in rows]
+
+    def _judge(self, cells: Cells, found: dict[str, list[Any]]) -> None:
+        """Say which rows cannot be anybody: no name, staff, or nothing to tell people apart by."""
+        roles = cells.texts("role") or [""] * cells.count
+        ids = [found[self.schema.id_column(system)] for system in self.schema.systems]
+        known = [found[name] for name in ("birth_date", "class_year", "school_id")]
+        known += [found[slot.key] for slot in self.schema.slots if slot.mutable]
+        for row, (name, role) in enumerate(zip(found["sort_key"], roles, strict=True)):
+            if role and STAFF & set(words(role)):
+                cells.fates.setdefault(row, ("skip", f"is a {role.lower()[:40]}, not a student"))
+            elif not name:
+                cells.fates.setdefault(row, ("reject", "has no name"))
+            elif not any(column[row] is not None for column in (*ids, *known)):
+                reason = (
+                    "nothing tells this person from another of the same name; add an id, an e-mail, "
+                    "a phone, a birth date, a school or a class year"
+                )
+                cells.fates.setdefault(row, ("reject", reason))
+
+
+def _split_names(columns: list[list[str]], whole: list[str]) -> None:
+    """Fill given, middle, family name and suffix from a whole name where the line has neither."""
+    given, middle, family, suffix = columns[:4]
+    for row, text in enumerate(whole):
+        if text and not given[row] and not family[row]:
+            parts = HumanName(text)
+            given[row], middle[row] = parts.first, parts.middle
+            family[row], suffix[row] = parts.last, suffix[row] or parts.suffix
+            if not given[row] and not family[row]:
+                given[row] = text

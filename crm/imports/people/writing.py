@@ -1,0 +1,242 @@
+"""Writes what matching and comparing found: people, ids, schoolings, addresses, interests, refusals.
+
+Everything in sets and in the caller's transaction, so that nothing is ever half applied.
+"""
+
+# Table and column names come from our own schema, never from a file.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, column, select, table, text
+from sqlalchemy.orm import Session
+
+from crm.alumni.names import name_key, sort_key
+from crm.consent.models import ConsentSource, SuppressionReason
+from crm.consent.service import suppress, withdraw_many
+from crm.imports.people.changes import (
+    FACTS,
+    FLAGS,
+    INFERRED,
+    TOLD,
+    contacts_of_lines,
+    ids_of_lines,
+    interests_of,
+)
+from crm.imports.people.rows import NAMES, Name
+from crm.imports.people.schema import Schema
+from crm.imports.staging import drop_stages
+
+BATCH = 5_000
+REFUSED = table("import_refused", column("id", BigInteger))
+
+
+def write_people(session: Session, schema: Schema, *, source: str, at: datetime) -> None:
+    """Write every create and update; `source` names the import in what it leaves behind."""
+    values: dict[str, Any] = {"at": at, "source": source, "today": at.date()}
+    drop_stages(session, ["import_created", "import_refused"])
+    session.execute(
+        text(
+            """create temporary table import_created on commit drop as
+            select person, nextval(pg_get_serial_sequence('alumnus', 'id')) as id from (
+                select distinct person from import_match where person < 0 order by person desc
+            ) pending"""
+        )
+    )
+    session.execute(text("analyze import_created"))
+    _insert_people(session, values)
+    _insert_facts(session, schema, values)
+    _update_people(session, values)
+    _insert_news(session, values)
+    _prefer(session)
+    _rename(session)
+    _refuse(session, source=source, at=at)
+
+
+def _insert_people(session: Session, values: dict[str, Any]) -> None:
+    texts = ("given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name")
+    blank = {name: f"coalesce(p.{name}, '')" for name in (*texts, "name_key", "sort_key")}
+    plain = {name: f"p.{name}" for name in (*FACTS, *TOLD) if name not in blank}
+    flags = {name: f"coalesce(p.{name}, false)" for name in FLAGS}
+    columns = {
+        **plain, **blank, **flags, "language": "coalesce(p.language, 'en')",
+        "custom": "coalesce(p.custom, '{}'::jsonb)", "link_epoch": "0", "created_at": ":at",
+        "updated_at": ":at",
+    }  # fmt: skip
+    session.execute(
+        text(
+            f"""insert into alumnus (id, {", ".join(columns)})
+            select n.id, {", ".join(columns.values())}
+            from import_person p join import_created n using (person)"""
+        ),
+        values,
+    )
+
+
+def _insert_facts(session: Session, schema: Schema, values: dict[str, Any]) -> None:
+    """Ids, schoolings, addresses and interests of the new people."""
+    if schema.systems:
+        session.execute(
+            text(
+                f"""insert into external_id (alumnus_id, system, value)
+                select n.id, x.system, x.value
+                from ({ids_of_lines(schema, "m.person < 0")}) x join import_created n using (person)
+                on conflict do nothing"""
+            )
+        )
+    session.execute(
+        text(
+            f"""insert into schooling (alumnus_id, school_id, class_year, status, left_on, credential)
+            select n.id, s.school_id, s.class_year, {INFERRED}, s.left_on, s.credential
+            from import_schooling s join import_created n using (person)"""
+        ),
+        values,
+    )
+    if schema.slots:
+        session.execute(
+            text(
+                f"""insert into contact_point
+                    (alumnus_id, kind, value, key, owner, status, preferred, source, created_at,
+                     updated_at)
+                select n.id, x.kind, x.value, x.key, x.owner, 'ok', false, :source, :at, :at
+                from ({contacts_of_lines(schema, "m.person < 0")}) x
+                join import_created n using (person)
+                on conflict do nothing"""
+            ),
+            values,
+        )
+    session.execute(
+        text(
+            f"""insert into interest (alumnus_id, kind, key, source, since)
+            select n.id, x.kind, x.key, :source, :at from ({interests_of("p.person < 0")}) x
+            join import_created n using (person) on conflict do nothing"""
+        ),
+        values,
+    )
+
+
+def _update_people(session: Session, values: dict[str, Any]) -> None:
+    """Take over the fields that changed; flags are only ever set."""
+    after = {name: f"c.changes -> '{name}' ->> 1" for name in (*FACTS, *TOLD)}
+    settings = [
+        f"{name} = coalesce(cast({value} as {FACTS.get(name, 'text')}), a.{name})"
+        for name, value in after.items()
+    ]
+    settings += [f"{name} = a.{name} or c.changes ? '{name}'" for name in FLAGS]
+    session.execute(
+        text(
+            f"""update alumnus a set {", ".join(settings)}, updated_at = :at,
+                custom = a.custom || coalesce(c.changes -> 'custom' -> 1, '{{}}'::jsonb)
+            from import_changed c where a.id = c.person"""
+        ),
+        values,
+    )
+
+
+def _insert_news(session: Session, values: dict[str, Any]) -> None:
+    """What people we knew before get besides changed fields."""
+    session.execute(
+        text(
+            """insert into external_id (alumnus_id, system, value)
+            select person, system, value from import_new_id on conflict do nothing"""
+        )
+    )
+    session.execute(
+        text(
+            """insert into schooling (alumnus_id, school_id, class_year, status, left_on, credential)
+            select person, school_id, class_year, status, left_on, credential
+            from import_new_schooling where old is null on conflict do nothing"""
+        )
+    )
+    session.execute(
+        text(
+            """update schooling s set class_year = coalesce(n.class_year, s.class_year),
+                status = coalesce(n.status, s.status), left_on = coalesce(n.left_on, s.left_on),
+                credential = coalesce(n.credential, s.credential)
+            from import_new_schooling n where s.id = n.old"""
+        )
+    )
+    session.execute(
+        text(
+            """insert into contact_point
+                (alumnus_id, kind, value, key, owner, status, preferred, source, created_at,
+                 updated_at)
+            select person, kind, value, key, owner, 'ok', false, :source, :at, :at
+            from import_new_contact on conflict do nothing"""
+        ),
+        values,
+    )
+    session.execute(
+        text(
+            """insert into interest (alumnus_id, kind, key, source, since)
+            select person, kind, key, :source, :at from import_new_interest on conflict do nothing"""
+        ),
+        values,
+    )
+
+
+def _prefer(session: Session) -> None:
+    """Who got addresses and has none to use yet uses the first own one that works."""
+    session.execute(
+        text(
+            """with touched as (
+                select id from import_created union select person from import_new_contact
+            ), first as (
+                select distinct on (c.alumnus_id, c.kind) c.id
+                from contact_point c join touched t on t.id = c.alumnus_id
+                where c.owner = 'own' and c.status = 'ok' and not exists (
+                    select from contact_point o
+                    where o.alumnus_id = c.alumnus_id and o.kind = c.kind and o.preferred)
+                order by c.alumnus_id, c.kind, c.id
+            )
+            update contact_point c set preferred = true from first where first.id = c.id"""
+        )
+    )
+
+
+def _rename(session: Session) -> None:
+    """Make the search forms anew where a name changed or came from several lines."""
+    names = ", ".join(NAMES)
+    changed = " or ".join(f"c.changes ? '{name}'" for name in NAMES)
+    statement = text(
+        f"""select a.id, {names} from alumnus a where a.id > :last and a.id in (
+            select c.person from import_changed c where {changed}
+            union select n.id from import_created n join import_several using (person)
+        ) order by a.id limit {BATCH}"""
+    )
+    update = text("update alumnus set name_key = :name_key, sort_key = :sort_key where id = :id")
+    last, person = 0, Name()
+    while rows := session.execute(statement, {"last": last}).all():
+        keys = []
+        for row in rows:
+            for name in NAMES:
+                setattr(person, name, getattr(row, name))
+            keys.append({"id": row.id, "name_key": name_key(person), "sort_key": sort_key(person)})
+        session.execute(update, keys)
+        last = rows[-1].id
+
+
+def _refuse(session: Session, *, source: str, at: datetime) -> None:
+    """Write what the file says of people who want no mail; a file only ever tightens."""
+    session.execute(
+        text(
+            """create temporary table import_refused on commit drop as
+            select coalesce(n.id, w.person) as id
+            from import_withdrawal w left join import_created n using (person)"""
+        )
+    )
+    withdraw_many(
+        session, select(REFUSED.c.id), topic_key=None, source=ConsentSource.IMPORT, at=at,
+        reference=source,
+    )  # fmt: skip
+    last = ""
+    statement = text(
+        f"""select distinct key from import_suppression where key > :last order by key
+        limit {BATCH}"""
+    )
+    while keys := session.scalars(statement, {"last": last}).all():
+        suppress(session, keys, reason=SuppressionReason.IMPORTED, source=source, at=at)
+        last = keys[-1]

@@ -1,0 +1,85 @@
+"""Reads of the imports area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.accounts.models import User
+from crm.core.errors import NotFound
+from crm.imports.models import CustomField, Fate, ImportLine, ImportRun
+from crm.web.paging import Page, keyset
+
+EXPORT_BATCH = 5_000
+
+
+def recent_runs(session: Session, *, limit: int) -> Sequence[ImportRun]:
+    """The latest imports, newest first."""
+    return session.scalars(select(ImportRun).order_by(ImportRun.id.desc()).limit(limit)).all()
+
+
+def runs_page(session: Session, *, after: str | None) -> Page[Any]:
+    """A page of imports with the name of who brought them, newest first."""
+    statement = select(ImportRun, User.name).outerjoin(User, User.id == ImportRun.created_by)
+    return keyset(session, statement, [ImportRun.id], after=after, descending=True)
+
+
+def load_run(session: Session, import_id: int, *, lock: bool = False) -> ImportRun:
+    """The import; raises `NotFound`."""
+    statement = select(ImportRun).where(ImportRun.id == import_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    run = session.scalars(statement).one_or_none()
+    if run is None:
+        raise NotFound("There is no such import.")
+    return run
+
+
+def told_lines(
+    session: Session, import_id: int, fates: Sequence[Fate], *, limit: int
+) -> Sequence[ImportLine]:
+    """The first lines that met one of these fates."""
+    statement = (
+        select(ImportLine)
+        .where(ImportLine.import_id == import_id, ImportLine.fate.in_(fates))
+        .order_by(ImportLine.line)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()
+
+
+def lines_page(
+    session: Session, import_id: int, *, fate: Fate | None, after: str | None
+) -> Page[Any]:
+    """A page of an import's lines in the order of the file, of one fate or of all."""
+    statement = select(ImportLine).where(ImportLine.import_id == import_id)
+    if fate is not None:
+        statement = statement.where(ImportLine.fate == fate)
+    return keyset(session, statement, [ImportLine.line], after=after)
+
+
+def all_lines(session: Session, import_id: int) -> Iterator[ImportLine]:
+    """Every line of an import in the order of the file, read a batch at a time."""
+    last = -1
+    while True:
+        statement = (
+            select(ImportLine)
+            .where(ImportLine.import_id == import_id, ImportLine.line > last)
+            .order_by(ImportLine.line)
+            .limit(EXPORT_BATCH)
+        )
+        lines = session.scalars(statement).all()
+        yield from lines
+        if len(lines) < EXPORT_BATCH:
+            return
+        last = lines[-1].line
+        session.expunge_all()
+
+
+def targeting_fields(session: Session) -> list[str]:
+    """The names of the custom fields that a mapping marked for the propensity model."""
+    statement = select(CustomField.key).where(CustomField.targeting).order_by(CustomField.key)
+    return list(session.scalars(statement))

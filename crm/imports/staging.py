@@ -1,0 +1,64 @@
+"""Rows on their way into the database: COPY into a temporary table, then everything in sets.
+
+The part that any import of rows may use, above this area too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection, sql
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+IMPORT_LOCK = 7_312_001
+"""The advisory lock that every import which makes people holds while it looks and writes."""
+
+
+def create_stage(session: Session, name: str, columns: Mapping[str, str]) -> None:
+    """Make an empty temporary table of this transaction; `columns`: name → SQL type."""
+    drop_stages(session, [name])
+    body = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    session.execute(text(f"create temporary table {name} ({body}) on commit drop"))
+
+
+def drop_stages(session: Session, names: Iterable[str]) -> None:
+    """Drop temporary tables that an earlier import of the same transaction may have left."""
+    for name in names:
+        session.execute(text(f"drop table if exists pg_temp.{name}"))
+
+
+def copy_rows(
+    session: Session,
+    name: str,
+    columns: Sequence[str],
+    batches: Iterable[Sequence[tuple[Any, ...]]],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Stream batches of tuples into a stage; answers how many rows. Memory is that of one batch."""
+    connection: Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    statement = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    count = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for batch in batches:
+            for row in batch:
+                copy.write_row(row)
+            count += len(batch)
+            if progress:
+                progress(len(batch))
+    return count
+
+
+def lock_imports(session: Session) -> None:
+    """Wait until no other import is matching or writing; held to the end of the transaction."""
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
+
+
+def prepare_session(session: Session) -> None:
+    """Give this transaction's large joins and sorts memory enough."""
+    session.execute(text("set local work_mem = '96MB'"))
+    session.execute(text("set local jit = off"))

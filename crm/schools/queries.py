@@ -1,0 +1,77 @@
+"""Reads of the schools area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Select, select, true
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from crm.core.viewer import Viewer
+from crm.schools.aliases import keys_of, nces_key
+from crm.schools.models import Cluster, School, SchoolAlias, SchoolStatus
+
+
+def visible_schools(viewer: Viewer) -> ColumnElement[bool]:
+    """A condition on `School`: the schools this viewer may look into."""
+    if viewer.school_ids is None:
+        return true()
+    return School.id.in_(sorted(viewer.school_ids))
+
+
+def school_choices(
+    session: Session, viewer: Viewer, *, closed: bool = True
+) -> list[tuple[int, str]]:
+    """(id, name) of the viewer's schools by name; `closed=False` leaves out those that closed."""
+    statement: Select[int, str] = select(School.id, School.name).where(visible_schools(viewer))
+    if not closed:
+        statement = statement.where(School.status == SchoolStatus.OPEN)
+    rows = session.execute(statement.order_by(School.name, School.id))
+    return [(school_id, name) for school_id, name in rows]
+
+
+def cluster_choices(session: Session, viewer: Viewer) -> list[tuple[int, str]]:
+    """(id, name) of the clusters in which the viewer has a school, by name."""
+    statement = select(Cluster.id, Cluster.name).order_by(Cluster.name, Cluster.id)
+    if viewer.school_ids is not None:
+        inside = select(School.cluster_id).where(visible_schools(viewer))
+        statement = statement.where(Cluster.id.in_(inside))
+    return [(cluster_id, name) for cluster_id, name in session.execute(statement)]
+
+
+def find_school(session: Session, text: str) -> School | None:
+    """The school that a text names by NCES id, local code or any of its names, or None."""
+    if "\x00" in text:
+        return None
+    if nces := nces_key(text):
+        found = session.scalars(select(School).where(School.nces_id == nces)).one_or_none()
+        if found is not None:
+            return found
+    for kind, key in keys_of(text):
+        statement = (
+            select(School)
+            .join(SchoolAlias, SchoolAlias.school_id == School.id)
+            .where(SchoolAlias.kind == kind, SchoolAlias.key == key)
+        )
+        found = session.scalars(statement).one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
+def alias_table(session: Session) -> Mapping[tuple[str, str], int]:
+    """Every (kind, key) by which a school may be named, with its id; a district has few schools."""
+    rows = session.execute(select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id))
+    found = {(kind, key): school_id for kind, key, school_id in rows}
+    known = session.execute(select(School.nces_id, School.id).where(School.nces_id.is_not(None)))
+    return {**found, **{("nces", str(nces)): school_id for nces, school_id in known}}
+
+
+def find_cluster(session: Session, text: str) -> Cluster | None:
+    """The cluster of that name (case and outer blanks do not count), or None."""
+    if "\x00" in text:
+        return None
+    wanted = " ".join(text.split()).casefold()
+    clusters = session.scalars(select(Cluster))
+    return next((c for c in clusters if c.name.casefold() == wanted), None)

@@ -1,0 +1,146 @@
+"""Keeps the district's tree: clusters, schools and the names that files call them by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.schools.aliases import code_key, name_key
+from crm.schools.models import Cluster, School, SchoolAlias, SchoolLevel, SchoolStatus
+
+FIELDS = ("name", "level", "status", "street", "city", "state", "postal_code")
+
+
+@dataclass(frozen=True)
+class SchoolFacts:
+    """What a file says of one school; None means that it says nothing."""
+
+    name: str
+    nces_id: str | None = None
+    level: SchoolLevel | None = None
+    status: SchoolStatus | None = None
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    cluster: str | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass
+class Saved:
+    """How many schools a file made, changed and left as they were."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+@dataclass
+class _District:
+    """All schools in memory while a file is saved: a district, even a state, has few."""
+
+    session: Session
+    at: datetime
+    by_nces: dict[str, School] = field(default_factory=dict)
+    by_id: dict[int, School] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    aliases: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Read what stands."""
+        for school in self.session.scalars(select(School)):
+            self.by_id[school.id] = school
+            if school.nces_id:
+                self.by_nces[school.nces_id] = school
+        self.clusters = {c.name.casefold(): c for c in self.session.scalars(select(Cluster))}
+        rows = self.session.execute(
+            select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id)
+        )
+        self.aliases = {(kind, key): school_id for kind, key, school_id in rows}
+
+    def find(self, facts: SchoolFacts) -> School | None:
+        """The school that the facts are about: by NCES id, else by code, else by name."""
+        if facts.nces_id and facts.nces_id in self.by_nces:
+            return self.by_nces[facts.nces_id]
+        keys = [("code", code_key(code)) for code in facts.codes]
+        keys.append(("name", name_key(facts.name)))
+        for key in keys:
+            school = self.by_id.get(self.aliases.get(key, 0))
+            # Two schools may share a name, never an NCES id.
+            if school and (not facts.nces_id or school.nces_id in (None, facts.nces_id)):
+                return school
+        return None
+
+    def cluster_id(self, name: str) -> int:
+        """The cluster's id; a new name makes a new cluster."""
+        cluster = self.clusters.get(name.casefold())
+        if cluster is None:
+            cluster = Cluster(name=name)
+            self.session.add(cluster)
+            self.session.flush()
+            self.clusters[name.casefold()] = cluster
+        return cluster.id
+
+    def add(self, facts: SchoolFacts) -> School:
+        """A new school."""
+        school = School(
+            name=facts.name, nces_id=facts.nces_id, level=facts.level or SchoolLevel.HIGH,
+            status=facts.status or SchoolStatus.OPEN, street=facts.street, city=facts.city,
+            state=facts.state, postal_code=facts.postal_code, created_at=self.at,
+        )  # fmt: skip
+        self.session.add(school)
+        self.session.flush()
+        self.by_id[school.id] = school
+        if facts.nces_id:
+            self.by_nces[facts.nces_id] = school
+        return school
+
+    def change(self, school: School, facts: SchoolFacts) -> bool:
+        """Bring the facts in; what the file leaves blank stays. True if anything changed."""
+        news = {name: getattr(facts, name) for name in FIELDS}
+        if facts.nces_id and school.nces_id is None:
+            news["nces_id"] = facts.nces_id
+            self.by_nces[facts.nces_id] = school
+        if facts.cluster:
+            news["cluster_id"] = self.cluster_id(facts.cluster)
+        changed = {n: v for n, v in news.items() if v is not None and getattr(school, n) != v}
+        for name, value in changed.items():
+            setattr(school, name, value)
+        return bool(changed)
+
+    def note_aliases(self, school: School, facts: SchoolFacts) -> bool:
+        """Remember every name; one that already means another school stays with that school."""
+        keys = [("name", name_key(facts.name)), *(("code", code_key(c)) for c in facts.codes)]
+        if school.nces_id:
+            keys.append(("nces", school.nces_id))
+        new = [key for key in dict.fromkeys(keys) if key[1] and key not in self.aliases]
+        for kind, key in new:
+            self.session.add(SchoolAlias(school_id=school.id, kind=kind, key=key))
+            self.aliases[kind, key] = school.id
+        return bool(new)
+
+
+def save_schools(session: Session, schools: Iterable[SchoolFacts], *, at: datetime) -> Saved:
+    """Create and update schools with their clusters and aliases; blank facts change nothing."""
+    district = _District(session, at)
+    district.load()
+    saved = Saved()
+    for facts in schools:
+        school = district.find(facts)
+        new = school is None
+        school = school or district.add(facts)
+        changed = district.change(school, facts)
+        changed = district.note_aliases(school, facts) or changed
+        if new:
+            saved.created += 1
+        elif changed:
+            saved.updated += 1
+        else:
+            saved.unchanged += 1
+    session.flush()
+    return saved
