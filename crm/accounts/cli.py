@@ -73,9 +73,8 @@ def deactivate(email: str) -> dict[str, Any]:
 def _ids(column: Any, key: Any, wanted: tuple[str, ...], fault: str) -> list[int]:
     """The ids of the places named, or `Refused` with those that do not exist."""
     clean = [value.strip().replace("\x00", "") for value in wanted]
-    found: dict[str, int] = dict(
-        db.session().execute(select(key, column).where(key.in_(clean))).tuples().all()
-    )
+    rows = db.session().execute(select(key, column).where(key.in_(clean)))
+    found: dict[str, int] = dict(rows.all())
     if missing := [value for value in clean if value not in found]:
         raise Refused([f"{fault} {value}." for value in missing])
     return list(found.values())

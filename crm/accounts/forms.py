@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask_babel import lazy_gettext as _
 from wtforms import (
     EmailField,
@@ -11,6 +13,7 @@ from wtforms import (
     StringField,
     validators,
 )
+from wtforms.fields.choices import SelectChoice
 
 from crm.core.viewer import Role
 from crm.web.forms import Form
@@ -46,14 +49,17 @@ class AccountForm(Form):
     """One's own name and language."""
 
     name = StringField(_("Name"), [validators.InputRequired(), validators.Length(max=120)])
-    language = SelectField(_("Language of these pages"), choices=list(LANGUAGES.items()))
+    language = SelectField(
+        _("Language of these pages"),
+        choices=[SelectChoice(code, name) for code, name in LANGUAGES.items()],
+    )
 
 
 class AccessForm(Form):
     """Role and scope of an account."""
 
     role = SelectField(
-        _("Role"), choices=[(role.value, label) for role, label in ROLE_LABELS.items()]
+        _("Role"), choices=[SelectChoice(role.value, label) for role, label in ROLE_LABELS.items()]
     )
     clusters = SelectMultipleField(_("Clusters"), coerce=int, render_kw={"size": 5})
     schools = SelectMultipleField(_("Schools"), coerce=int, render_kw={"size": 8})
@@ -69,3 +75,12 @@ class InviteForm(AccessForm):
 
     email = EmailField(_("Mail address"), [validators.InputRequired(), validators.Length(max=320)])
     name = StringField(_("Name"), [validators.Optional(), validators.Length(max=120)])
+
+
+def with_places(
+    form: AccessForm, schools: Sequence[tuple[int, str]], clusters: Sequence[tuple[int, str]]
+) -> AccessForm:
+    """The form with the district's schools and clusters to choose from."""
+    form.schools.choices = [SelectChoice(str(key), name) for key, name in schools]
+    form.clusters.choices = [SelectChoice(str(key), name) for key, name in clusters]
+    return form

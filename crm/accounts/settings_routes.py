@@ -8,7 +8,7 @@ from flask import current_app, flash, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from crm.accounts import queries, service
+from crm.accounts import forms, queries, service
 from crm.accounts.access import current_viewer, requires
 from crm.accounts.forms import AccessForm, AccountForm, InviteForm
 from crm.accounts.routes import bp
@@ -148,10 +148,9 @@ def installation() -> Any:
 
 def with_places(form: AccessForm) -> Any:
     """The form with the district's schools and clusters to choose from."""
-    viewer = current_viewer()
-    form.schools.choices = school_choices(db.session(), viewer, closed=False)
-    form.clusters.choices = cluster_choices(db.session(), viewer)
-    return form
+    session, viewer = db.session(), current_viewer()
+    schools = school_choices(session, viewer, closed=False)
+    return forms.with_places(form, schools, cluster_choices(session, viewer))
 
 
 def show(form: Any, error: Invalid) -> None:

@@ -96,7 +96,8 @@ def check_database(app: Flask) -> Iterator[Check]:
 
 def check_heartbeats(at: datetime) -> Iterator[Check]:
     """When clock and worker were last heard of."""
-    heard = dict(db.session.execute(select(Heartbeat.name, Heartbeat.at)).tuples().all())
+    rows = db.session.execute(select(Heartbeat.name, Heartbeat.at))
+    heard = dict(rows.all())
     db.session.rollback()
     for name in ("clock", "worker"):
         last = heard.get(name)

@@ -27,13 +27,13 @@ class Figures(Collector):
     def collect(self) -> Iterable[Metric]:
         """Ours, then what the areas registered: (name, what it is, value)."""
         jobs = GaugeMetricFamily("homecoming_jobs", "Jobs by state", labels=["state"])
-        for status, count in self.session.execute(text(QUEUED)).tuples():
+        for status, count in self.session.execute(text(QUEUED)):
             jobs.add_metric([status], count)
         yield jobs
         beats = GaugeMetricFamily(
             "homecoming_heartbeat_age_seconds", "Since clock and worker were heard", labels=["name"]
         )
-        for name, last in self.session.execute(select(Heartbeat.name, Heartbeat.at)).tuples():
+        for name, last in self.session.execute(select(Heartbeat.name, Heartbeat.at)):
             beats.add_metric([name], (self.at - last).total_seconds())
         yield beats
         for source in extensions(self.app).metrics:

@@ -24,8 +24,8 @@ def pending(app: Flask) -> list[str]:
     Raises `Refused` for a database that a newer version of the program has migrated.
     """
     scripts = ScriptDirectory(str(Path(app.root_path) / "migrations"))
-    with db.engine.connect() as connection:
-        here = MigrationContext.configure(connection).get_current_heads()
+    here = MigrationContext.configure(db.session.connection()).get_current_heads()
+    db.session.rollback()
     try:
         steps = list(scripts.iterate_revisions("heads", here or "base"))
     except CommandError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import request
@@ -14,6 +15,7 @@ from wtforms import (
     StringField,
     validators,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from crm.alumni.models import Alumnus
@@ -119,9 +121,13 @@ def profile_form(alumnus: Alumnus, mine: Held, choices: Choices) -> ProfileForm:
     languages = {code: str(name) for code, name in CONTENT_LANGUAGES.items()}
     languages.setdefault(alumnus.language, alumnus.language)
     zones = dict.fromkeys(("", alumnus.time_zone or "", *ZONES))
-    form.language.choices = list(languages.items())
-    form.time_zone.choices = [(zone, zone.replace("_", " ") or "–") for zone in zones]
-    form.ways.choices = choices.ways
-    form.subjects.choices = choices.subjects
-    form.topics.choices = choices.topics
+    form.language.choices = _offered(languages.items())
+    form.time_zone.choices = _offered((zone, zone.replace("_", " ") or "–") for zone in zones)
+    form.ways.choices = _offered(choices.ways)
+    form.subjects.choices = _offered(choices.subjects)
+    form.topics.choices = _offered(choices.topics)
     return form
+
+
+def _offered(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    return [SelectChoice(key, label) for key, label in pairs]

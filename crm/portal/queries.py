@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask_babel import gettext
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import (
@@ -142,16 +143,15 @@ def preferred_email(session: Session, alumnus_id: int) -> ContactPoint | None:
 
 
 def topics_overview(session: Session) -> list[tuple[Topic, str, int]]:
-    """Each topic with its label in the reader's language and how many people's latest word on it alone was to leave it."""
+    """Each topic, its label, and how many people's latest word on it alone was to leave it."""
     latest = (
         select(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.state)
         .where(ConsentEntry.topic_key.is_not(None))
-        .distinct(ConsentEntry.alumnus_id, ConsentEntry.topic_key)
+        .ext(distinct_on(ConsentEntry.alumnus_id, ConsentEntry.topic_key))
         .order_by(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.id.desc())
         .subquery()
     )
     left = select(latest.c.topic_key, func.count()).where(latest.c.state == ConsentState.WITHDRAWN)
-    counts: dict[str | None, int] = dict(
-        session.execute(left.group_by(latest.c.topic_key)).tuples().all()
-    )
+    rows = session.execute(left.group_by(latest.c.topic_key))
+    counts: dict[str | None, int] = dict(rows.all())
     return [(topic, gettext(topic.label), counts.get(topic.key, 0)) for topic in topics(session)]

@@ -1,0 +1,232 @@
+"""My account, staff accounts, the installation and the audit trail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.accounts import service
+from crm.accounts.models import AuditEntry, StaffSession, User, UserScope
+from crm.accounts.sessions import start_session
+from crm.core.errors import Conflict
+from crm.core.viewer import SYSTEM, Role
+from crm.mail.models import Message
+from tests.factories import Make
+
+Login = Callable[[User], FlaskClient]
+
+
+def test_everybody_may_change_their_own_name_and_language(
+    login_as: Login, session: Session, make: Make
+) -> None:
+    user = make.user(Role.VIEWER, name="Bo")
+    client = login_as(user)
+    answer = client.post("/settings", data={"name": "Bo  Ek", "language": "es"})
+    assert answer.status_code == 303
+    assert (user.name, user.language) == ("Bo Ek", "es")
+    assert 'lang="es"' in client.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    "data", [{"name": ""}, {"name": "x" * 121}, {"name": "A", "language": "tlh"}]
+)
+def test_a_bad_name_or_language_is_refused_on_the_page(
+    login_as: Login, make: Make, data: dict[str, str]
+) -> None:
+    user = make.user(name="Bo")
+    answer = login_as(user).post("/settings", data={"language": "en", **data})
+    assert answer.status_code == 200
+    assert "hc-" in answer.text
+    assert user.name == "Bo"
+
+
+def test_i_can_end_a_session_of_mine_and_nobody_elses(
+    login_as: Login, session: Session, make: Make, now: datetime
+) -> None:
+    user, other = make.user(), make.user()
+    client = login_as(user)
+    start_session(session, user, at=now, agent="Old laptop")
+    start_session(session, other, at=now)
+    mine = session.scalars(select(StaffSession).where(StaffSession.agent == "Old laptop")).one()
+    theirs = session.scalars(select(StaffSession).where(StaffSession.user_id == other.id)).one()
+    assert "Old laptop" in client.get("/settings").text
+    assert client.post(f"/settings/sessions/{mine.id}/end").status_code == 303
+    assert "Old laptop" not in client.get("/settings").text
+    assert client.post(f"/settings/sessions/{theirs.id}/end").status_code == 404
+    assert client.post(f"/settings/sessions/{10**30}/end").status_code == 404
+    session.refresh(theirs)
+    assert theirs.ended_at is None
+
+
+@pytest.mark.parametrize("role", [Role.LIAISON, Role.SCHOOL, Role.VIEWER])
+@pytest.mark.parametrize(
+    "path", ["/settings/users", "/settings/users/invite", "/settings/installation", "/audit"]
+)
+def test_only_coordinators_manage_accounts(
+    login_as: Login, make: Make, role: Role, path: str
+) -> None:
+    assert login_as(make.user(role)).get(path).status_code == 403
+
+
+def test_an_invitation_makes_an_account_and_mails_its_link(
+    coordinator: FlaskClient, session: Session, make: Make, client: FlaskClient
+) -> None:
+    school = make.school("Grady High")
+    data = {"email": "New@District.example", "role": "school", "schools": [school.id]}
+    answer = coordinator.post("/settings/users/invite", data=data)
+    user = session.scalars(select(User).where(User.email == "new@district.example")).one()
+    link = session.scalars(select(Message).where(Message.to_address == user.email)).one()
+    assert link.merge["sign_in_link"] in answer.text
+    assert session.scalars(select(UserScope.school_id)).all() == [school.id]
+    actions = set(session.scalars(select(AuditEntry.action)))
+    assert actions >= {"user.invited", "user.access_changed"}
+    assert "Grady High" in coordinator.get("/settings/users").text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"email": "no address", "role": "coordinator"},
+        {"email": "a@district.example", "role": "school"},
+        {"email": "a@district.example", "role": "king"},
+        {"email": "a@district.example", "role": "school", "schools": "999999"},
+        {"email": "a@district.example", "role": "school", "schools": "x"},
+        {"email": "a@district.example\x00", "role": "liaison", "clusters": str(10**30)},
+        {"email": "x" * 100_000, "role": "coordinator"},
+    ],
+)
+def test_a_bad_invitation_changes_nothing(
+    coordinator: FlaskClient, session: Session, data: dict[str, str]
+) -> None:
+    assert coordinator.post("/settings/users/invite", data=data).status_code == 200
+    assert len(session.scalars(select(User)).all()) == 1
+    assert session.scalars(select(Message)).all() == []
+
+
+def test_a_change_of_scope_holds_for_the_next_page(
+    session: Session, make: Make, now: datetime, login_as: Login
+) -> None:
+    cluster = make.cluster()
+    school, other = make.school(cluster=cluster), make.school()
+    user = make.user(Role.SCHOOL, school=other)
+    service.set_access(
+        session, user, role=Role.LIAISON, school_ids=(), cluster_ids=(cluster.id,), by=SYSTEM,
+        at=now,
+    )  # fmt: skip
+    client = login_as(user)
+    with client:
+        client.get("/settings")
+        from flask_login import current_user  # noqa: PLC0415 - bound to the request above
+
+        assert current_user.viewer.school_ids == {school.id}
+        assert current_user.viewer.role is Role.LIAISON
+
+
+def test_the_last_coordinator_stays(session: Session, make: Make, now: datetime) -> None:
+    only = make.user()
+    with pytest.raises(Conflict):
+        service.deactivate(session, only, by=SYSTEM, at=now)
+    with pytest.raises(Conflict):
+        service.set_access(
+            session, only, role=Role.VIEWER, school_ids=(), cluster_ids=(), by=SYSTEM, at=now
+        )
+
+
+def test_nobody_closes_their_own_account(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    make.user()
+    me = session.scalars(select(User).order_by(User.id)).first()
+    assert me is not None
+    assert coordinator.post(f"/settings/users/{me.id}/deactivate").status_code == 409
+    assert me.active
+
+
+def test_an_account_page_closes_and_opens_an_account(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    user = make.user(Role.VIEWER)
+    assert coordinator.get(f"/settings/users/{user.id}").status_code == 200
+    coordinator.post(f"/settings/users/{user.id}/deactivate")
+    session.refresh(user)
+    assert not user.active
+    assert coordinator.post(f"/settings/users/{user.id}/link").status_code == 409
+    coordinator.post(f"/settings/users/{user.id}/reactivate")
+    session.refresh(user)
+    assert user.active
+    assert coordinator.get(f"/settings/users/{10**30}").status_code == 404
+
+
+def test_the_audit_trail_is_paged_and_filtered(
+    coordinator: FlaskClient, session: Session, make: Make, now: datetime
+) -> None:
+    for n in range(120):
+        kind = "user" if n % 2 else "campaign"
+        make.save(
+            AuditEntry(at=now, user_id=None, action=f"did.{n}", object_kind=kind, object_id="1")
+        )
+    first = coordinator.get("/audit").text
+    assert "did.119" in first
+    assert "did.60<" not in first
+    only = coordinator.get("/audit?kind=campaign").text
+    assert "did.118" in only
+    assert "did.119" not in only
+    assert "did.119" in coordinator.get("/audit?after=nonsense").text
+    assert coordinator.get("/audit?after=%00%ff&kind=%00").status_code < 500
+    assert coordinator.get("/audit?kind=nothing").status_code == 200
+
+
+def test_the_installation_page_says_what_doctor_says(coordinator: FlaskClient) -> None:
+    page = coordinator.get("/settings/installation").text
+    assert "PostgreSQL" in page
+    assert "News from your school" in page
+
+
+def test_the_command_prints_a_link_and_a_second_one_replaces_it(
+    runner: Any, session: Session, client: FlaskClient
+) -> None:
+    words = ["users", "invite", "Ada@district.example", "--role", "coordinator", "--json"]
+    links = []
+    for _ in range(2):
+        result = runner.invoke(args=words)
+        assert result.exit_code == 0, result.output
+        links.append(json.loads(result.stdout.splitlines()[-1])["link"])
+    paths = [link.removeprefix("http://localhost") for link in links]
+    assert client.post(paths[0]).status_code == 410
+    assert client.post(paths[1]).status_code == 303
+    listed = json.loads(runner.invoke(args=["users", "list", "--json"]).stdout)
+    assert [row["email"] for row in listed["users"]] == ["ada@district.example"]
+
+
+def test_the_command_takes_school_and_cluster(runner: Any, session: Session, make: Make) -> None:
+    make.school("Carver", nces_id="130012000001")
+    make.cluster("North")
+    words = ["users", "invite", "x@district.example", "--role", "liaison", "--cluster", "North"]
+    words += ["--school", "130012000001", "--json"]
+    assert runner.invoke(args=words).exit_code == 0
+    assert len(session.scalars(select(UserScope)).all()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["nonsense", "--role", "coordinator"], "no mail address"),
+        (["a@b.example", "--role", "school", "--school", "130012009999"], "130012009999"),
+        (["a@b.example", "--role", "liaison", "--cluster", "Nowhere"], "Nowhere"),
+        (["a@b.example", "--role", "school"], "at least one school"),
+    ],
+)
+def test_the_command_names_what_is_wrong(
+    runner: Any, session: Session, words: list[str], problem: str
+) -> None:
+    result = runner.invoke(args=["users", "invite", *words])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert session.scalars(select(User)).all() == []
