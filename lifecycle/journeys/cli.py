@@ -46,7 +46,7 @@ def list_journeys() -> dict[str, Any]:
             {
                 "key": journey.key, "name": journey.name, "state": journey.state.value,
                 "version": live.no if live else None, "serves": journey.goal,
-                **queries.totals(session, journey), "fault": journey.fault,
+                **queries.totals(session, journey, SYSTEM), "fault": journey.fault,
             }
         )  # fmt: skip
     return {"count": len(rows), "journeys": rows}
@@ -112,7 +112,7 @@ def _acting(verb: Any, key: str) -> dict[str, Any]:
     journey = queries.load_journey(session, key, lock=True)
     verb(session, journey, by=SYSTEM, at=clock.now())
     session.commit()
-    return {"key": key, "state": journey.state.value, **queries.totals(session, journey)}
+    return {"key": key, "state": journey.state.value, **queries.totals(session, journey, SYSTEM)}
 
 
 @journeys.command("pause")

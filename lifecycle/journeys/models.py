@@ -106,6 +106,13 @@ class Enrollment(Model):
             "id",
             postgresql_where=text("state = 'waiting'"),
         ),
+        Index(
+            "ix_enrollment_stuck",
+            "journey_id",
+            "version_id",
+            "step_no",
+            postgresql_where=text("state = 'stuck'"),
+        ),
         Index(None, "alumnus_id"),
         {"postgresql_with": {"fillfactor": "70"}},
     )

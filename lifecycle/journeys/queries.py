@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
 from crm.core.errors import NotFound
-from crm.core.viewer import Viewer
+from crm.core.viewer import Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.web.paging import Page, keyset
 from lifecycle.journeys.definition import Document, Send, stored
@@ -32,6 +32,11 @@ WAITING = frozenset(
         MessageState.CANCELLING,
     }
 )  # fmt: skip
+
+STANDING = {
+    EnrollmentState.WAITING: IS_WAITING,
+    EnrollmentState.STUCK: Enrollment.state == literal_column("'stuck'"),
+}
 
 
 @dataclass
@@ -100,18 +105,29 @@ def document_of(version: JourneyVersion) -> Document:
     return stored(version.document)
 
 
-def inside_by_step(session: Session, version: JourneyVersion) -> Mapping[int, int]:
-    """How many people wait at each step of a version."""
-    statement = (
-        select(Enrollment.step_no, func.count().label("number"))
-        .where(Enrollment.version_id == version.id, IS_WAITING)
-        .group_by(Enrollment.step_no)
-    )
-    return {row.step_no: row.number for row in session.execute(statement)}
+def _scoped(statement: Any, column: Any, viewer: Viewer) -> Any:
+    """The statement within the viewer's wall; the whole district needs no join at all."""
+    if viewer.sees_district and viewer.may(Permission.BLOCKED_VIEW):
+        return statement
+    return statement.join(Alumnus, Alumnus.id == column).where(visible_alumni(viewer))
 
 
-def totals(session: Session, journey: Journey) -> Mapping[str, int]:
-    """How many entered, are inside, stuck, ended, and reached the goal."""
+def inside_by_step(
+    session: Session, version: JourneyVersion, viewer: Viewer
+) -> Mapping[tuple[int, EnrollmentState], int]:
+    """How many people stand at each step of a version, waiting or set aside."""
+    found: dict[tuple[int, EnrollmentState], int] = {}
+    for state, condition in STANDING.items():
+        statement = select(Enrollment.step_no, func.count().label("number")).where(
+            Enrollment.version_id == version.id, condition
+        )
+        scoped = _scoped(statement, Enrollment.alumnus_id, viewer).group_by(Enrollment.step_no)
+        found |= {(row.step_no, state): row.number for row in session.execute(scoped)}
+    return found
+
+
+def totals(session: Session, journey: Journey, viewer: Viewer) -> dict[str, int]:
+    """How many entered, are inside, set aside, ended, and reached the goal."""
     state = Enrollment.state
     statement = select(
         func.count(),
@@ -121,19 +137,22 @@ def totals(session: Session, journey: Journey) -> Mapping[str, int]:
         func.count(Enrollment.goal_at),
     ).where(Enrollment.journey_id == journey.id)
     names = ("entered", "inside", "stuck", "ended", "goal")
-    return dict(zip(names, session.execute(statement).one(), strict=True))
+    row = session.execute(_scoped(statement, Enrollment.alumnus_id, viewer)).one()
+    return dict(zip(names, row, strict=True))
 
 
-def sends_of(session: Session, journey: Journey, steps: Sequence[str]) -> dict[str, Sends]:
+def sends_of(
+    session: Session, journey: Journey, steps: Sequence[str], viewer: Viewer
+) -> dict[str, Sends]:
     """What became of the messages of each of these steps, over all versions."""
     origins = {f"journey:{journey.key}/{step}": step for step in steps}
-    statement = (
-        select(Message.origin, Message.state, Message.reason, func.count())
-        .where(Message.origin.in_(origins))
-        .group_by(Message.origin, Message.state, Message.reason)
+    statement = select(Message.origin, Message.state, Message.reason, func.count()).where(
+        Message.origin.in_(origins)
     )
+    scoped = _scoped(statement, Message.alumnus_id, viewer)
     found = {step: Sends() for step in steps}
-    for origin, state, reason, number in session.execute(statement):
+    grouped = scoped.group_by(Message.origin, Message.state, Message.reason)
+    for origin, state, reason, number in session.execute(grouped):
         sends = found[origins[origin]]
         if state in WAITING:
             sends.waiting += number
@@ -164,14 +183,17 @@ def people_at(
     state: EnrollmentState = EnrollmentState.WAITING,
     after: str | None = None,
 ) -> Page[Any]:
-    """The people whom this viewer may know of at one step, by when they move on."""
+    """The people whom this viewer may know of at one step, by when they move on.
+
+    `state` is waiting or stuck: nobody stands at a step when their way has ended.
+    """
     statement = (
         select(Enrollment, Alumnus)
         .join(Alumnus, Alumnus.id == Enrollment.alumnus_id)
         .where(
             Enrollment.version_id == version.id,
             Enrollment.step_no == step_no,
-            Enrollment.state == state,
+            STANDING[state],
             visible_alumni(viewer),
         )
     )

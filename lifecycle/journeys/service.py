@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,13 @@ from crm.query.errors import nearest
 from lifecycle.journeys.checks import Fault
 from lifecycle.journeys.definition import Branch, Document, Send, WaitFor
 from lifecycle.journeys.entry import entrants, meaning
-from lifecycle.journeys.models import Journey, JourneyState, JourneyVersion
+from lifecycle.journeys.models import (
+    Enrollment,
+    EnrollmentState,
+    Journey,
+    JourneyState,
+    JourneyVersion,
+)
 from lifecycle.journeys.queries import find_journey, live_version, load_journey
 from lifecycle.journeys.reading import locate, read_document
 
@@ -205,6 +211,25 @@ def stop(session: Session, journey: Journey, *, by: Viewer, at: datetime) -> Non
     """End it: the next tick lets everybody out, and what was not yet handed over is not sent."""
     known = {JourneyState.LIVE, JourneyState.PAUSED}
     _change(session, journey, JourneyState.STOPPED, known, by=by, at=at)
+
+
+def retry_stuck(session: Session, journey: Journey, *, by: Viewer, at: datetime) -> int:
+    """Let everybody who was set aside try their step again; answers how many."""
+    statement = (
+        update(Enrollment)
+        .where(
+            Enrollment.journey_id == journey.id,
+            Enrollment.state == literal_column("'stuck'"),
+        )
+        .values(state=EnrollmentState.WAITING, wake_at=at, end_reason=None)
+        .returning(Enrollment.id)
+    )
+    options = {"synchronize_session": False}
+    freed = len(session.scalars(statement, execution_options=options).all())
+    if freed:
+        audit.record(session, "retry", kind="journey", key=journey.key, by=by, at=at, people=freed)
+    session.flush()
+    return freed
 
 
 def _change(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from crm.core.extend import Panel, extensions
+from crm.core.extend import NavEntry, Panel, extensions
+from crm.core.viewer import Permission
 from lifecycle.journeys import gates, models  # noqa: F401 - tables
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import FIELDS
+from lifecycle.journeys.home import first_step, to_do
+from lifecycle.journeys.routes import bp
 
 
 def init_app(app: Flask) -> None:
@@ -20,4 +24,10 @@ def init_app(app: Flask) -> None:
     known.alumnus_panels.append(
         Panel("journeys", "lifecycle/journeys/_panel.html", order=40, load=alumnus_panel)
     )
+    known.navigation.append(
+        NavEntry("journeys.index", _("Journeys"), "signpost-split", 50, Permission.JOURNEYS_VIEW)
+    )
+    known.first_steps.append(first_step)
+    known.todo.append(to_do)
+    app.register_blueprint(bp)
     app.cli.add_command(journeys)

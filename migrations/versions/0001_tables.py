@@ -540,6 +540,7 @@ def upgrade() -> None:
     with op.batch_alter_table('enrollment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_enrollment_alumnus_id'), ['alumnus_id'], unique=False)
         batch_op.create_index('ix_enrollment_due', ['version_id', 'step_no', 'wake_at', 'id'], unique=False, postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.create_index('ix_enrollment_stuck', ['journey_id', 'version_id', 'step_no'], unique=False, postgresql_where=sa.text("state = 'stuck'"))
         batch_op.create_index('uq_enrollment_active', ['journey_id', 'alumnus_id'], unique=True, postgresql_where=sa.text("state <> 'ended'"))
 
     op.create_table('import_line',
@@ -869,6 +870,7 @@ def downgrade() -> None:
     op.drop_table('import_line')
     with op.batch_alter_table('enrollment', schema=None) as batch_op:
         batch_op.drop_index('uq_enrollment_active', postgresql_where=sa.text("state <> 'ended'"))
+        batch_op.drop_index('ix_enrollment_stuck', postgresql_where=sa.text("state = 'stuck'"))
         batch_op.drop_index('ix_enrollment_due', postgresql_where=sa.text("state = 'waiting'"))
         batch_op.drop_index(batch_op.f('ix_enrollment_alumnus_id'))
 
