@@ -163,7 +163,7 @@ def suppressions_of(session: Session, alumnus_id: int) -> dict[str, SuppressionR
             Suppression.lifted_at.is_(None),
         )
     )  # fmt: skip
-    return dict(session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def count_suppressed(session: Session) -> int:

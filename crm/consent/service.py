@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, literal, or_, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
+from crm.accounts import audit
 from crm.alumni.models import Alumnus
 from crm.consent.models import (
     ConsentEntry,
@@ -25,6 +26,7 @@ from crm.consent.models import (
 )
 from crm.consent.queries import address_key, latest_state
 from crm.core.errors import Invalid, NotAllowed, NotFound
+from crm.core.viewer import Viewer
 
 MAY_GRANT = frozenset({ConsentSource.LINK, ConsentSource.ONE_CLICK, ConsentSource.STAFF})
 MAX_WORDING = 2_000
@@ -90,6 +92,30 @@ def grant(
         raise Invalid("Write down what the person said, and how.", field="wording")
     entry = {"topic_key": topic_key, "source": source, "at": at, "reference": reference}
     return bool(_add(session, [alumnus_id], ConsentState.GRANTED, entry, wording))
+
+
+def record_word(
+    session: Session,
+    alumnus_id: int,
+    *,
+    topic_key: str | None,
+    state: ConsentState,
+    wording: str,
+    by: Viewer,
+    at: datetime,
+) -> bool:
+    """Record what a person told a member of staff; False if that says nothing new."""
+    verb = grant if state is ConsentState.GRANTED else withdraw
+    news = verb(
+        session, alumnus_id, topic_key=topic_key, source=ConsentSource.STAFF, at=at,
+        reference=f"user:{by.user_id}" if by.user_id else "", wording=wording,
+    )  # fmt: skip
+    if news:
+        audit.record(
+            session, f"consent.{state.value}", kind="alumnus", key=alumnus_id, by=by, at=at,
+            topic=topic_key or "everything",
+        )  # fmt: skip
+    return news
 
 
 def _add(

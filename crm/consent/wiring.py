@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.consent import models  # noqa: F401 - tables
+from crm.consent import fields, panel, routes
+from crm.core.extend import Panel, extensions
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register the panel on a person's page, its route and the query fields."""
+    app.register_blueprint(routes.bp)
+    registry = extensions(app)
+    registry.alumnus_panels.append(Panel("consent", "crm/consent/_panel.html", 40, panel.load))
+    registry.query_fields.extend(fields.FIELDS)

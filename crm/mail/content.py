@@ -53,7 +53,7 @@ def save_content(
     session.flush()
     clean = {language: _tidy(variant) for language, variant in variants.items()}
     latest = latest_version(session, key) if KEY.fullmatch(key) else None
-    before = _variants(session, latest) if latest else {}
+    before = variants_of(session, latest.id) if latest else {}
     known = {*own_fields, *_used(before.values())}
     problems = [*_frame_faults(session, key, name, topic_key, clean)]
     for language, variant in clean.items():
@@ -62,21 +62,26 @@ def save_content(
         raise Refused(problems)
     content = _content(session, key, name.strip(), topic_key, at)
     latest = latest_version(session, key)  # again, now that the row is locked
-    if latest is not None and _variants(session, latest) == clean:
+    if latest is not None and variants_of(session, latest.id) == clean:
         return latest
+    return _new_version(session, content, latest.no + 1 if latest else 1, clean, by, at)
+
+
+def _new_version(
+    session: Session, content: Content, no: int, variants: Mapping[str, Variant],
+    by: Viewer | None, at: datetime,
+) -> ContentVersion:  # fmt: skip
     version = ContentVersion(
-        content_id=content.id, no=latest.no + 1 if latest else 1, created_at=at,
-        created_by=by.user_id if by else None,
-    )  # fmt: skip
+        content_id=content.id, no=no, created_at=at, created_by=by.user_id if by else None
+    )
     session.add(version)
     session.flush()
-    for language, variant in sorted(clean.items()):
-        session.add(
-            ContentVariant(
-                version_id=version.id, language=language, subject=variant.subject,
-                preheader=variant.preheader, body=variant.body,
-            )
+    for language, variant in sorted(variants.items()):
+        row = ContentVariant(
+            version_id=version.id, language=language, subject=variant.subject,
+            preheader=variant.preheader, body=variant.body,
         )  # fmt: skip
+        session.add(row)
     session.flush()
     return version
 
@@ -96,10 +101,6 @@ def variants_of(session: Session, version_id: int) -> dict[str, Variant]:
     """A version's variants by language."""
     rows = session.scalars(select(ContentVariant).where(ContentVariant.version_id == version_id))
     return {row.language: Variant(row.subject, row.preheader, row.body) for row in rows}
-
-
-def _variants(session: Session, version: ContentVersion) -> dict[str, Variant]:
-    return variants_of(session, version.id)
 
 
 def _content(session: Session, key: str, name: str, topic_key: str | None, at: datetime) -> Content:

@@ -113,31 +113,11 @@ def queue_many(
     keywords. A column `skip_reason` that is not null writes the row as skipped from the start
     (a control group), so that every audience adds up.
     """
-    found = rows.subquery("found")
     default: dict[str, Any] = {
         "origin": origin, "version_id": version_id, "topic_key": topic_key, "priority": priority,
         "not_before": not_before or at, "expires_at": expires_at, "merge": {},
     }  # fmt: skip
-    columns: dict[str, Any] = {"alumnus_id": found.c.alumnus_id, "key": found.c.key}
-    for name, value in default.items():
-        column = getattr(Message, name)
-        given = found.c.get(name)
-        columns[name] = literal(value, column.type) if given is None else given
-    columns["merge"] = func.coalesce(cast(columns["merge"], JSONB), cast({}, JSONB))
-    columns["not_before"] = func.greatest(
-        columns["not_before"], literal(at, Message.queued_at.type)
-    )
-    reason = found.c.get("skip_reason")
-    skipped = literal(value=False) if reason is None else reason.is_not(None)
-    columns |= {
-        "id": cast(func.md5(found.c.key), Uuid),
-        "message_class": literal(message_class, Message.message_class.type),
-        "state": case((skipped, MessageState.SKIPPED.value), else_=MessageState.QUEUED.value),
-        "reason": null() if reason is None else reason,
-        "queued_at": literal(at, Message.queued_at.type),
-        "ended_at": case((skipped, literal(at, Message.queued_at.type)), else_=None),
-        "attempt": literal(0), "delivery": literal("none"),
-    }  # fmt: skip
+    columns = _message_columns(rows, default, message_class, at)
     session.flush()
     chosen = select(*(column.label(name) for name, column in columns.items()))
     statement = insert(Message).from_select(list(columns), chosen, include_defaults=False)
@@ -145,6 +125,30 @@ def queue_many(
         statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
     )
     return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _message_columns(
+    rows: Select[Any], default: dict[str, Any], message_class: MessageClass, at: datetime
+) -> dict[str, Any]:
+    """What each column of a message is for the rows of a select."""
+    found = rows.subquery("found")
+    moment = Message.queued_at.type
+    columns: dict[str, Any] = {"alumnus_id": found.c.alumnus_id, "key": found.c.key}
+    for name, value in default.items():
+        given = found.c.get(name)
+        columns[name] = literal(value, getattr(Message, name).type) if given is None else given
+    columns["merge"] = func.coalesce(cast(columns["merge"], JSONB), cast({}, JSONB))
+    columns["not_before"] = func.greatest(columns["not_before"], literal(at, moment))
+    reason = found.c.get("skip_reason")
+    skipped = literal(value=False) if reason is None else reason.is_not(None)
+    return columns | {
+        "id": cast(func.md5(found.c.key), Uuid),
+        "message_class": literal(message_class, Message.message_class.type),
+        "state": case((skipped, MessageState.SKIPPED.value), else_=MessageState.QUEUED.value),
+        "reason": null() if reason is None else reason, "queued_at": literal(at, moment),
+        "ended_at": case((skipped, literal(at, moment)), else_=None),
+        "attempt": literal(0), "delivery": literal("none"),
+    }  # fmt: skip
 
 
 def drop_queued(session: Session, *, origin: str, reason: str, at: datetime) -> int:

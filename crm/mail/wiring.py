@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from crm.mail import models  # noqa: F401 - tables
+from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
+from crm.core.viewer import Permission
+from crm.mail import cli, history, routes, upkeep
+from crm.web.wiring import csrf
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register pages, the events hook, commands, jobs and what mail tells about itself."""
+    # The provider signs its posts instead of carrying our token.
+    csrf.exempt(routes.sendgrid_events)
+    app.register_blueprint(routes.bp)
+    app.cli.add_command(cli.mail)
+    registry = extensions(app)
+    if app.config["SETTINGS"].mail == "mailbox":
+        registry.navigation.append(
+            NavEntry("mail.index", _("Mailbox"), "inbox", 850, Permission.MAILBOX)
+        )
+    registry.jobs.append(PeriodicJob("mail.deliver", 30, upkeep.deliver_due))
+    registry.jobs.append(PeriodicJob("mail.reconcile", 60, upkeep.settle))
+    registry.checks.append(upkeep.checks)
+    registry.metrics.append(upkeep.metrics)
+    registry.why.append(history.why)
+    registry.todo.append(upkeep.to_do)
+    registry.alumnus_panels.append(Panel("mail", "crm/mail/_panel.html", 50, upkeep.panel))
