@@ -38,7 +38,15 @@ def contact_visible(viewer: Viewer) -> ColumnElement[bool]:
 def load_alumnus(session: Session, viewer: Viewer, alumnus_id: int) -> Alumnus:
     """The alumnus, if this viewer may know of them; otherwise `NotFound`, as for no such id."""
     statement = select(Alumnus).where(Alumnus.id == alumnus_id, visible_alumni(viewer))
-    alumnus = session.scalars(statement).one_or_none()
+    # An address may hold any number; one that no id can be is nobody's.
+    known = 0 < alumnus_id < 2**63
+    alumnus = session.scalars(statement).one_or_none() if known else None
     if alumnus is None:
         raise NotFound("There is no such person in the part of the district that you look after.")
     return alumnus
+
+
+def sees_contact(session: Session, viewer: Viewer, alumnus_id: int) -> bool:
+    """Whether this viewer may see the addresses of this person, whom they may know of."""
+    statement = select(Alumnus.id).where(Alumnus.id == alumnus_id, contact_visible(viewer))
+    return session.scalar(statement) is not None

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.names import fold
 from crm.query import UnknownValue
-from crm.schools.models import Cluster, School, SchoolAlias
+from crm.schools.models import Cluster, School
+from crm.schools.queries import find_school
 
 
 def schools_named(session: Session, text: str) -> list[int]:
@@ -15,11 +16,10 @@ def schools_named(session: Session, text: str) -> list[int]:
 
     Raises `UnknownValue` if there is none.
     """
-    schools = session.execute(select(School.id, School.name, School.nces_id)).all()
-    aliases = session.execute(select(SchoolAlias.school_id, SchoolAlias.key)).all()
+    schools = session.execute(select(School.id, School.name)).all()
+    named = find_school(session, text)
     wanted = fold(text)
-    exact = {row.id for row in schools if row.nces_id == text.strip() or fold(row.name) == wanted}
-    exact |= {row.school_id for row in aliases if fold(row.key) == wanted}
+    exact = {named.id} if named else {row.id for row in schools if fold(row.name) == wanted}
     found = exact or {row.id for row in schools if _begins(wanted, row.name)}
     if not found:
         names = [row.name for row in schools]

@@ -25,7 +25,7 @@ from crm.alumni.models import (
 )
 from crm.alumni.names import name_key, sort_key
 from crm.alumni.profile import NAME_FIELDS, checked, plain
-from crm.core.errors import Conflict, Invalid
+from crm.core.errors import Conflict, Invalid, NotFound
 from crm.core.viewer import Viewer
 
 
@@ -164,3 +164,68 @@ def put_email(
         session, alumnus, ContactKind.EMAIL, value, owner=owner, preferred=preferred,
         source=source, at=at, status=status,
     )  # fmt: skip
+
+
+def edit_person(
+    session: Session,
+    alumnus: Alumnus,
+    changes: Mapping[str, Any],
+    *,
+    ways: Collection[str],
+    subjects: Collection[str],
+    seen: datetime,
+    by: Viewer,
+    at: datetime,
+) -> None:
+    """What staff change on a person's page at once: profile, ways and subjects."""
+    edit_profile(session, alumnus, changes, by=by, at=at, source="staff", seen=seen)
+    for kind, keys in ((InterestKind.WAY, ways), (InterestKind.SUBJECT, subjects)):
+        if set_interests(session, alumnus.id, kind=kind, keys=keys, source="staff", at=at):
+            alumnus.updated_at = at
+            audit.record(
+                session, "alumnus.interests", kind="alumnus", key=alumnus.id, by=by, at=at,
+                **{kind.value: sorted(keys)},
+            )  # fmt: skip
+    session.flush()
+
+
+def add_contact(
+    session: Session,
+    alumnus: Alumnus,
+    kind: ContactKind,
+    value: str,
+    *,
+    owner: ContactOwner,
+    preferred: bool,
+    by: Viewer,
+    at: datetime,
+) -> ContactPoint:
+    """`put_contact` by staff, noted without the address itself."""
+    point = put_contact(
+        session, alumnus, kind, value, owner=owner, preferred=preferred, source="staff", at=at
+    )
+    _note_contact(session, "contact.saved", point, by=by, at=at)
+    return point
+
+
+def retire_contact(
+    session: Session, alumnus: Alumnus, point_id: int, *, by: Viewer, at: datetime
+) -> None:
+    """Stop using one of the person's addresses; raises `NotFound` if it is not theirs."""
+    theirs = ContactPoint.id == min(point_id, 2**63 - 1), ContactPoint.alumnus_id == alumnus.id
+    point = session.scalars(select(ContactPoint).where(*theirs)).one_or_none()
+    if point is None:
+        raise NotFound("There is no such address.")
+    point.status, point.preferred, point.updated_at = ContactStatus.RETIRED, False, at
+    alumnus.updated_at = at
+    _note_contact(session, "contact.retired", point, by=by, at=at)
+
+
+def _note_contact(
+    session: Session, action: str, point: ContactPoint, *, by: Viewer, at: datetime
+) -> None:
+    audit.record(
+        session, action, kind="alumnus", key=point.alumnus_id, by=by, at=at,
+        contact=point.id, sort=point.kind.value, owner=point.owner.value,
+    )  # fmt: skip
+    session.flush()

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
 from crm.alumni import fields
-from crm.core.extend import extensions
+from crm.alumni.cli import people
+from crm.alumni.routes import bp
+from crm.core.extend import NavEntry, extensions
+from crm.core.viewer import Permission
 
 
 def init_app(app: Flask) -> None:
     """Register routes, commands and extension points."""
-    fields.register(extensions(app))
+    known = extensions(app)
+    fields.register(known)
+    app.register_blueprint(bp)
+    app.cli.add_command(people)
+    known.navigation.append(
+        NavEntry("people.index", _("People"), "people", 10, Permission.PEOPLE_VIEW)
+    )

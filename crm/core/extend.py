@@ -97,6 +97,15 @@ class FieldKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class ListColumn:
+    """A column of the list of people: `values` answers a text by id, in one query for a page."""
+
+    key: str
+    label: Any
+    values: Callable[[Session, Sequence[int], datetime], Mapping[int, Any]]
+
+
+@dataclass(frozen=True)
 class QueryContext:
     """What a query is compiled for: who asks (their scope is added by the compiler) and when.
 
@@ -226,6 +235,7 @@ class Extensions:
     profile_panels: list[Panel] = field(default_factory=list)
     settings_panels: list[Panel] = field(default_factory=list)
     letters: Letters | None = None
+    list_columns: list[ListColumn] = field(default_factory=list)
     query_fields: list[QueryField] = field(default_factory=list)
     query_base: QueryBase | None = None
     jobs: list[PeriodicJob] = field(default_factory=list)
