@@ -17,8 +17,8 @@ from crm.core.database import Choice, Model, UTCDateTime, identity
 class AskState(StrEnum):
     """open: mailed or about to be, the hold runs; the rest is how it ended.
 
-    `none` is an ask nobody answered (its hold expired); `released` one whose place somebody else took
-    first; `cancelled` one that the school or the send policy called off before an answer.
+    `none` is an ask nobody answered (its hold expired); `released` one whose place somebody else
+    took first; `cancelled` one that the school or the send policy called off before an answer.
     """
 
     OPEN = "open"
@@ -41,11 +41,11 @@ class CommitmentState(StrEnum):
 class Ask(Model):
     """One person asked for one way to help, for a request or (imported history) without one.
 
-    `probability`, `rank` and `reasons` are what decided it, kept as they were (law 5); `chosen_by` is
-    `rank` or `explore`, with the chance that it had of being chosen in `propensity`. `note` is how an
-    ask ended in one word (`later`, `never`, or the reason of a cancelled one); nobody is asked again
-    before `rest_until`, which an answer of `later` (any way) or `never` (this way) sets. A person has
-    one open ask at most: the index decides when two schools ask at the same instant.
+    `probability`, `rank` and `reasons` are what decided it, kept as they were (law 5); `chosen_by`
+    is `rank` or `explore`, with the chance that it had of being chosen in `propensity`. `note` is
+    how an ask ended in one word (`later`, `never`, or the reason of a cancelled one); nobody is
+    asked again before `rest_until`, which an answer of `later` (any way) or `never` (this way)
+    sets. A person has one open ask at most: the index decides when two schools ask at once.
     """
 
     __tablename__ = "ask"

@@ -1,0 +1,122 @@
+"""What came of a promise: attendance, hours, pupils, and the thanks that close the circle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crm.accounts.audit import record as note
+from crm.alumni.models import Alumnus
+from crm.core.errors import Conflict, Invalid
+from crm.core.viewer import Viewer
+from crm.interactions.models import Mode
+from crm.interactions.service import record
+from segments.asks.eligibility import DEEDS
+from segments.asks.letters import request_words, spoken, when, write_to_alumnus
+from segments.asks.models import Ask, Commitment, CommitmentState
+from segments.asks.service import lock_request
+from segments.requests.draft import MOST_PUPILS
+from segments.requests.models import Request, RequestState
+from segments.requests.page import zone_of
+from segments.requests.queries import dates_of
+
+MOST_HOURS = Decimal(24)
+MAX_FEEDBACK = 1000
+
+
+def confirm_attendance(
+    session: Session,
+    commitment: Commitment,
+    *,
+    attended: bool,
+    by: Viewer,
+    at: datetime,
+    hours: Decimal | None = None,
+    pupils: int | None = None,
+    feedback: str = "",
+) -> None:
+    """Note that somebody came (hours, pupils reached, words for them) or did not.
+
+    Somebody who came is thanked at once. Once every promise is settled the request is done. Hours
+    default to the length of the visit, pupils to those the request named.
+    """
+    request = lock_request(session, session.get_one(Request, commitment.request_id))
+    session.refresh(commitment)
+    if commitment.state is not CommitmentState.PLANNED:
+        raise Conflict("What came of this visit is noted already.")
+    if commitment.starts_at > at:
+        raise Conflict("This visit is still to come.")
+    if attended:
+        _attended(session, commitment, request, hours, pupils, feedback, at)
+    else:
+        commitment.state, commitment.feedback = CommitmentState.MISSED, feedback.strip()
+    note(
+        session, "commitment.confirmed", kind="request", key=request.id, by=by, at=at,
+        commitment_id=commitment.id, attended=attended,
+    )  # fmt: skip
+    session.flush()
+    close_if_settled(session, request, at=at)
+
+
+def _attended(
+    session: Session, commitment: Commitment, request: Request, hours: Decimal | None,
+    pupils: int | None, feedback: str, at: datetime,
+) -> None:  # fmt: skip
+    length = (commitment.ends_at - commitment.starts_at).total_seconds() / 3600
+    hours = Decimal(str(round(length, 2))) if hours is None else hours
+    pupils = request.pupils if pupils is None else pupils
+    if not Decimal() < hours <= MOST_HOURS:
+        raise Invalid("Give the hours as a number up to 24.", field="hours")
+    if not 0 <= pupils <= MOST_PUPILS:
+        raise Invalid(f"Give the pupils reached, from 0 to {MOST_PUPILS}.", field="pupils")
+    if len(feedback) > MAX_FEEDBACK:
+        raise Invalid(f"Use at most {MAX_FEEDBACK} characters.", field="feedback")
+    commitment.state = CommitmentState.ATTENDED
+    commitment.hours, commitment.pupils, commitment.feedback = hours, pupils, feedback.strip()
+    record(
+        session, commitment.alumnus_id, occurred_at=commitment.starts_at,
+        kind=DEEDS.get(request.way_key, "help_given"), mode=Mode.VOLUNTEER, hours=hours,
+        pupils=pupils, school_id=request.school_id, note=request.title,
+        origin=f"ask:{commitment.ask_id}", dedupe_key=f"commitment:{commitment.id}",
+    )  # fmt: skip
+    _thank(session, commitment, request, at)
+
+
+def _thank(session: Session, commitment: Commitment, request: Request, at: datetime) -> None:
+    """Tell the alumnus what their help led to."""
+    person = session.get_one(Alumnus, commitment.alumnus_id)
+    language = spoken(person.language)
+    time = when(commitment.starts_at, commitment.ends_at, zone_of(session, request), language)
+    merge = {
+        **request_words(session, request, person.language), "time": time,
+        "pupils_reached": str(commitment.pupils), "feedback": commitment.feedback,
+    }  # fmt: skip
+    ask = session.get_one(Ask, commitment.ask_id)
+    write_to_alumnus(session, ask, "thanks", key="thanks", merge=merge, at=at)
+    commitment.thanked_at = at
+
+
+def close_if_settled(session: Session, request: Request, *, at: datetime) -> None:
+    """End a request once nothing of it is still to come or to be confirmed."""
+    counted = select(Commitment.state, func.count()).where(Commitment.request_id == request.id)
+    states = dict(session.execute(counted.group_by(Commitment.state)).tuples().all())
+    if states.get(CommitmentState.PLANNED) or request.state not in {
+        RequestState.FILLED, RequestState.ASKING, RequestState.APPROVED
+    }:  # fmt: skip
+        return
+    if request.state is not RequestState.FILLED and not _over(session, request, at):
+        return
+    came = states.get(CommitmentState.ATTENDED, 0)
+    request.state = RequestState.DONE if came else RequestState.UNFILLED
+    request.closed_at = at
+    if not came:
+        request.reason = "missed" if states.get(CommitmentState.MISSED) else "dates_passed"
+    session.flush()
+
+
+def _over(session: Session, request: Request, at: datetime) -> bool:
+    """Whether no date of the request is still to come."""
+    return all(choice.starts_at <= at for choice in dates_of(session, request.id))

@@ -1,0 +1,232 @@
+"""Who may be asked for a request (law 6), as conditions that the ask itself is written under.
+
+Each obstacle is a condition correlated on `Alumnus.id`, true where it stands in the way. They are
+ordered: the first that holds is the reason counted. The desk ranks whom none of them stops, and
+`send_wave` asks them again in the statement that writes the asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import (
+    Alumnus,
+    ContactKind,
+    ContactOwner,
+    ContactPoint,
+    ContactStatus,
+    Interest,
+    InterestKind,
+)
+from crm.consent.queries import address_suppressed, refuses
+from crm.interactions.models import Interaction
+from crm.mail.facts import BUDGETED, GONE
+from crm.mail.models import Message
+from crm.mail.policy import BUDGET
+from crm.schools.models import School
+from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.rules import (
+    ADULT_YEARS,
+    MOST_A_YEAR,
+    REST_AFTER_ASK,
+    REST_AFTER_NO,
+    SOONEST,
+    years_before,
+)
+from segments.clearance.queries import cleared_on
+from segments.clearance.rules import needed_level
+from segments.requests.models import Request, RequestDate
+from segments.requests.queries import dates_of
+
+TOPIC = "volunteering"
+DEEDS = {"speak": "talk_given", "mentor": "mentoring"}
+"""The interaction that shows somebody helped in a way; other ways leave `help_given`."""
+
+WORDS: dict[str, Any] = {
+    "way_not_offered": _("do not offer this kind of help"),
+    "deceased": _("have died"),
+    "blocked": _("have a privacy block (FERPA) on their record"),
+    "do_not_contact": _("are marked “do not contact”"),
+    "under_age": _("are under 18"),
+    "paused": _("asked for a pause"),
+    "no_address": _("have no working mail address of their own"),
+    "consent_withdrawn": _("asked not to be asked"),
+    "said_never": _("said never to this kind of help"),
+    "said_later": _("said: ask me later"),
+    "already_asked": _("were asked for this request already"),
+    "being_asked": _("are thinking about another ask"),
+    "asked_lately": _("were asked in the last 60 days"),
+    "said_no_lately": _("said no to this kind of help in the last 180 days"),
+    "asked_often": _("were asked 4 times this year"),
+    "contact_budget": _("got as much mail as one person may get in this time"),
+    "not_cleared": _("lack the clearance on the date"),
+    "busy": _("promised to help elsewhere at that time"),
+}
+"""The obstacles in the order in which they are counted, each as the end of “so many people …”."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What asking for one request depends on: its values, and the dates that can still be met."""
+
+    request: Request
+    zone: ZoneInfo
+    level: int
+    dates: tuple[RequestDate, ...]
+    at: datetime
+
+
+def need_of(session: Session, request: Request, at: datetime) -> Need:
+    """The need of a request as of a moment."""
+    school = session.get_one(School, request.school_id)
+    dates = tuple(d for d in dates_of(session, request.id) if d.starts_at >= at + SOONEST)
+    level = needed_level(request.supervision, request.place)
+    return Need(request, ZoneInfo(school.time_zone), level, dates, at)
+
+
+def helpers(way_key: str) -> Select[int]:
+    """The ids of those who offer a way to help or helped in it before."""
+    offered = select(Interest.alumnus_id).where(
+        Interest.kind == InterestKind.WAY, Interest.key == way_key
+    )
+    said_yes = select(Ask.alumnus_id).where(Ask.way_key == way_key, Ask.state == AskState.ACCEPTED)
+    parts = [offered, said_yes]
+    if way_key in DEEDS:
+        did = select(Interaction.alumnus_id).where(Interaction.kind == DEEDS[way_key])
+        parts.append(did.where(Interaction.machine.is_(False)))
+    found = union(*parts).subquery()
+    return select(found.c.alumnus_id)
+
+
+def cleared_for(need: Need, choice: RequestDate) -> ColumnElement[bool]:
+    """The person may work with these pupils on the day of this date choice."""
+    day = choice.starts_at.astimezone(need.zone).date()
+    return cleared_on(need.level, day, need.request.school_id)
+
+
+def free_for(choice: RequestDate) -> ColumnElement[bool]:
+    """The person has promised nothing else at the time of this date choice."""
+    return ~exists().where(
+        Commitment.alumnus_id == Alumnus.id,
+        Commitment.state == CommitmentState.PLANNED,
+        Commitment.starts_at < choice.ends_at,
+        Commitment.ends_at > choice.starts_at,
+    )
+
+
+def suitable_dates(need: Need) -> ColumnElement[Any]:
+    """The ids of the date choices that the person is cleared and free for, as an array."""
+    found: list[Any] = [
+        case((and_(cleared_for(need, choice), free_for(choice)), literal(choice.id)))
+        for choice in need.dates
+    ]
+    return func.array_remove(array(found, type_=BigInteger), None)
+
+
+def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
+    """What stands in the way of asking a person, by the keys of `WORDS`."""
+    at, today = need.at, need.at.astimezone(need.zone).date()
+    grown_up = years_before(today, ADULT_YEARS)
+    leaves = func.coalesce(Alumnus.graduated_on, func.make_date(Alumnus.class_year, 6, 1))
+    nobody = literal(value=False)
+    return {
+        "way_not_offered": Alumnus.id.not_in(helpers(need.request.way_key)),
+        "deceased": Alumnus.deceased.is_(True),
+        "blocked": Alumnus.ferpa_block.is_(True),
+        "do_not_contact": Alumnus.do_not_contact.is_(True),
+        "under_age": or_(
+            Alumnus.birth_date > grown_up, and_(Alumnus.birth_date.is_(None), leaves > today)
+        ),
+        "paused": Alumnus.paused_until >= today,
+        "no_address": ~_reachable(),
+        "consent_withdrawn": refuses(TOPIC),
+        **_history(need.request, at),
+        "contact_budget": _over_budget(at),
+        "not_cleared": ~or_(nobody, *(cleared_for(need, choice) for choice in need.dates)),
+        "busy": ~or_(
+            nobody, *(and_(cleared_for(need, c), free_for(c)) for c in need.dates)
+        ),
+    }  # fmt: skip
+
+
+def _reachable() -> ColumnElement[bool]:
+    return exists().where(
+        ContactPoint.alumnus_id == Alumnus.id,
+        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.owner == ContactOwner.OWN,
+        ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED]),
+        ~address_suppressed(ContactPoint.key),
+    )
+
+
+def _history(request: Request, at: datetime) -> dict[str, ColumnElement[bool]]:
+    """What earlier asks say: words to be respected, and the rest that everybody is left."""
+    mine = Ask.alumnus_id == Alumnus.id
+    reached = and_(mine, Ask.state != AskState.CANCELLED)
+    same_way = Ask.way_key == request.way_key
+    today = at.date()
+    offered_since = exists().where(
+        Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
+        Interest.key == request.way_key, Interest.since > Ask.answered_at,
+    )  # fmt: skip
+    year = select(func.count()).where(reached, Ask.asked_at > at - timedelta(days=365))
+    return {
+        "said_never": exists().where(mine, same_way, Ask.note == "never", ~offered_since),
+        "said_later": exists().where(mine, Ask.note == "later", Ask.rest_until > today),
+        "already_asked": exists().where(mine, Ask.request_id == request.id),
+        "being_asked": exists().where(mine, Ask.state == AskState.OPEN),
+        "asked_lately": exists().where(reached, Ask.asked_at > at - REST_AFTER_ASK),
+        "said_no_lately": exists().where(
+            mine, same_way, Ask.state == AskState.DECLINED,
+            func.coalesce(Ask.answered_at, Ask.asked_at) > at - REST_AFTER_NO,
+        ),
+        "asked_often": year.scalar_subquery() >= MOST_A_YEAR,
+    }  # fmt: skip
+
+
+def _over_budget(at: datetime) -> ColumnElement[bool]:
+    """One more message now would go over what the send policy allows one person."""
+    went = func.coalesce(Message.accepted_at, Message.claimed_at)
+    full = []
+    for limit in BUDGET:
+        sent = select(func.count()).where(
+            Message.alumnus_id == Alumnus.id,
+            Message.message_class.in_(BUDGETED),
+            Message.state.in_(GONE),
+            went > at - timedelta(days=limit.days),
+        )
+        full.append(sent.scalar_subquery() >= limit.most)
+    return or_(*full)
+
+
+def first_obstacle(need: Need) -> ColumnElement[Any]:
+    """The first thing in the way as a word of `WORDS`, or null where nothing is."""
+    return case(*((condition, literal(word)) for word, condition in obstacles(need).items()))
+
+
+def why_not(session: Session, need: Need, alumnus_id: int) -> list[str]:
+    """Everything that stands in the way of asking this person, as words of `WORDS`."""
+    found = obstacles(need)
+    statement = select(*(condition.label(word) for word, condition in found.items()))
+    row = session.execute(statement.where(Alumnus.id == alumnus_id)).mappings().one_or_none()
+    return [word for word in found if row is not None and row[word]]
