@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
+from crm.core.settings import Settings
 from crm.mail.delivery import standing_in
 from crm.mail.models import Message, MessageState, SendAttempt
 from crm.mail.transport import Guarantee, Transport
@@ -27,6 +28,7 @@ from crm.mail.transports import transport_of
 log = structlog.get_logger(__name__)
 MARGIN = timedelta(minutes=10)
 """A cancelled batch is surely discarded only when cancelled this long before its moment."""
+SLACK = timedelta(minutes=5)
 RELEASE = timedelta(hours=1)
 BATCHES = 50
 LOOSE: dict[str, Any] = {"synchronize_session": False}
@@ -50,14 +52,14 @@ def reconcile(app: Flask, *, at: datetime, transport: Transport | None = None) -
         session, report = db.session(), ReconcileReport()
         carrier = transport or transport_of(app)
         settings = app.config["SETTINGS"]
-        stale = at - timedelta(minutes=settings.uncertain_grace)
+        stale = at - patience(settings, carrier.guarantee)
         if carrier.guarantee is Guarantee.KEY:
             report.requeued += _queue_again(session, _stale(stale), at)
         else:
             _doubt(session, stale)
         session.commit()
         if carrier.guarantee is Guarantee.FENCE:
-            report.requeued += _fence(session, carrier, at)
+            report.requeued += _fence(session, carrier, at, stale)
             _release(session, carrier, at - timedelta(minutes=settings.send_hold) - RELEASE)
         report.uncertain = in_doubt(session)
         session.rollback()
@@ -65,6 +67,15 @@ def reconcile(app: Flask, *, at: datetime, transport: Transport | None = None) -
         if report.requeued:
             log.info("mail.reconciled", **report.as_dict())
         return report
+
+
+def patience(settings: Settings, guarantee: Guarantee) -> timedelta:
+    """How long an unknown outcome is left alone; behind a fence not beyond what it can undo."""
+    grace = timedelta(minutes=settings.uncertain_grace)
+    if guarantee is not Guarantee.FENCE:
+        return grace
+    latest = timedelta(minutes=settings.send_hold) - MARGIN - SLACK
+    return max(min(grace, latest), timedelta(minutes=1))
 
 
 def in_doubt(session: Session) -> int:
@@ -102,11 +113,13 @@ def _queue_again(session: Session, which: ColumnElement[bool], at: datetime) -> 
     return len(done.all())
 
 
-def _fence(session: Session, carrier: Transport, at: datetime) -> int:
+def _fence(session: Session, carrier: Transport, at: datetime, stale: datetime) -> int:
     """Cancel batches in doubt while that is still sure, and queue their messages again."""
     requeued = 0
-    open_states = [MessageState.UNCERTAIN, MessageState.CANCELLING]
-    cancellable = Message.state.in_(open_states), Message.send_at >= at + MARGIN
+    doubtful = and_(Message.state == MessageState.UNCERTAIN, Message.claimed_at < stale)
+    cancellable = (
+        or_(doubtful, Message.state == MessageState.CANCELLING), Message.send_at >= at + MARGIN,
+    )  # fmt: skip
     batches = list(
         session.scalars(select(Message.batch_id).where(*cancellable).distinct().limit(BATCHES))
     )
