@@ -7,7 +7,7 @@ from typing import Any
 
 from babel.core import Locale
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, and_, cast, exists, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -153,10 +153,10 @@ def _id(match: FieldMatch, context: QueryContext) -> Condition:
     named = [ExternalId.value == match.low]
     if separator:
         named.append(and_(ExternalId.system == system, ExternalId.value == value))
-    external = exists().where(ExternalId.alumnus_id == Alumnus.id, or_(*named))
+    known: Any = select(ExternalId.alumnus_id).where(or_(*named))
     if match.low.isascii() and match.low.isdecimal() and int(match.low) <= LARGEST_ID:
-        return or_(external, Alumnus.id == int(match.low))
-    return external
+        known = known.union_all(select(literal(int(match.low), BigInteger)))
+    return Alumnus.id.in_(known)
 
 
 def _email(match: FieldMatch, context: QueryContext) -> Condition:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import (
@@ -20,9 +20,13 @@ from crm.alumni.models import (
     Subject,
     Way,
 )
-from crm.query import Compiled
+from crm.query import Compiled, count_up_to
 from crm.schools.models import School
 from crm.web.paging import PAGE, Page, keyset
+
+COUNTED = 1_000
+MANY = 2_000
+MANY_NAMES = 20_000
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,58 @@ class PersonLine:
     do_not_contact: bool
 
 
+@dataclass(frozen=True)
+class PeoplePage(Page[PersonLine]):
+    """A page of people and how many there are in all (`more`: not counted to the end)."""
+
+    count: int = 0
+    more: bool = False
+
+
 def people_page(
     session: Session, compiled: Compiled, *, after: str | None, size: int = PAGE
-) -> Page[PersonLine]:
-    """One page of the people a query means, by name."""
-    statement = select(Alumnus).where(compiled.condition)
-    page = keyset(session, statement, [Alumnus.sort_key, Alumnus.id], after=after, size=size)
-    people = [row.Alumnus for row in page.items]
-    schools = school_names(session, [person.id for person in people])
-    lines = [
+) -> PeoplePage:
+    """One page of the people a query means, by name.
+
+    PostgreSQL cannot know whether a filter and the order of names go together, and a wrong guess
+    reads a million rows for fifty. So the first matches are gathered in any order; only if there
+    are too many to sort is the index on names walked, where matches then come soon.
+    """
+    ids, following, count = _gathered(session, compiled, after, size)
+    more = count > COUNTED
+    if ids is None:
+        plain = select(Alumnus.id).where(compiled.condition)
+        page = keyset(session, plain, [Alumnus.sort_key, Alumnus.id], after=after, size=size)
+        ids, following = [row.id for row in page.items], page.after
+        if not more:
+            count, more = count_up_to(session, compiled, COUNTED)
+    return PeoplePage(_lines(session, ids), following, min(count, COUNTED), more)
+
+
+def _gathered(
+    session: Session, compiled: Compiled, after: str | None, size: int
+) -> tuple[list[int] | None, str | None, int]:
+    """(ids of the page, what follows, how many matches); no ids if there are too many to sort."""
+    if not compiled.fields:
+        return None, None, 0
+    enough = MANY_NAMES if "name" in compiled.fields else MANY
+    some = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
+    hits = some.subquery("some")
+    counted = select(hits, func.count().over().label("total")).subquery("hits")
+    keys = [counted.c.sort_key, counted.c.id]
+    page = keyset(session, select(counted.c.id, counted.c.total), keys, after=after, size=size)
+    total = page.items[0].total if page.items else 0
+    if total > enough or (after and not page.items):
+        return None, None, total
+    return [row.id for row in page.items], page.after, total
+
+
+def _lines(session: Session, ids: Sequence[int]) -> list[PersonLine]:
+    """The people of these ids as lines, in the order of the ids."""
+    found = session.scalars(select(Alumnus).where(Alumnus.id.in_(ids)))
+    people = sorted(found, key=lambda person: ids.index(person.id))
+    schools = school_names(session, ids)
+    return [
         PersonLine(
             id=p.id, name=p.full_name, class_year=p.class_year, schools=schools.get(p.id, ()),
             city=", ".join(part for part in (p.city, p.state) if part),
@@ -55,7 +102,6 @@ def people_page(
         )
         for p in people
     ]  # fmt: skip
-    return Page(lines, page.after)
 
 
 def school_names(session: Session, alumnus_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

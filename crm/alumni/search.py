@@ -9,14 +9,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm.alumni.people import PersonLine, people_page
+from crm.alumni.people import PeoplePage, people_page
 from crm.core.extend import FieldKind, QueryContext, QueryField, extensions
 from crm.core.viewer import Viewer
-from crm.query import Compiled, QueryError, compile_query, count_up_to
-from crm.web.paging import Page
+from crm.query import QueryError, compile_query
 
-COUNTED = 1_000
-NOBODY: Page[PersonLine] = Page((), None)
+NOBODY = PeoplePage((), None)
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,7 @@ class Found:
     """What a query found, or the error that points at its word."""
 
     text: str
-    page: Page[PersonLine] = NOBODY
-    count: int = 0
-    more: bool = False
+    page: PeoplePage = NOBODY
     error: QueryError | None = None
     columns: tuple[tuple[Any, Mapping[int, Any]], ...] = field(default=())
 
@@ -44,17 +40,7 @@ def search(
     columns = tuple(
         (column.label, column.values(session, ids, at)) for column in extensions().list_columns
     )
-    count, more = counted(session, compiled, page, after)
-    return Found(text, page, count, more, columns=columns)
-
-
-def counted(
-    session: Session, compiled: Compiled, page: Page[PersonLine], after: str | None
-) -> tuple[int, bool]:
-    """How many there are; a list that is all on its first page is not counted again."""
-    if not after and page.after is None:
-        return len(page.items), False
-    return count_up_to(session, compiled, COUNTED)
+    return Found(text, page, columns=columns)
 
 
 def help_lines() -> list[tuple[Any, str]]:
