@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.interactions import models  # noqa: F401 - tables
+from crm.core.extend import Panel, extensions
+from crm.interactions.fields import FIELDS
+from crm.interactions.panels import timeline_panel
+from crm.interactions.routes import bp
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register routes, query fields and the timeline on a person's page."""
+    known = extensions(app)
+    app.register_blueprint(bp)
+    known.query_fields.extend(FIELDS)
+    known.alumnus_panels.append(
+        Panel("timeline", "crm/interactions/_timeline.html", order=90, load=timeline_panel)
+    )
