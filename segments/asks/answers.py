@@ -21,19 +21,19 @@ from crm.interactions.service import record
 from crm.schools.models import School
 from segments.asks.calendars import calendar_file
 from segments.asks.eligibility import Need, cleared_for, free_for
-from segments.asks.letters import (
-    reader_language,
-    request_words,
-    spoken,
-    when,
-    write_to_alumnus,
-    write_to_school,
-)
+from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import commitment_of, contact_of, places_left
 from segments.asks.rules import NEVER, later_choices
 from segments.asks.service import lock_request, release_others
 from segments.clearance.rules import needed_level
+from segments.requests.letters import (
+    reader_language,
+    request_words,
+    spoken,
+    when,
+    write_to_school,
+)
 from segments.requests.models import Request, RequestDate, RequestState
 from segments.requests.queries import dates_of
 from segments.requests.service import ASKABLE

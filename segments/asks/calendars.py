@@ -11,8 +11,8 @@ from crm.alumni.models import Alumnus
 from crm.core.application import current_settings
 from crm.mail.outbox import Attachment
 from crm.schools.models import School
-from segments.asks.letters import place_words
 from segments.asks.models import Commitment, CommitmentState
+from segments.requests.letters import place_words
 from segments.requests.models import Place, Request
 
 MEDIA_TYPE = "text/calendar"

@@ -1,82 +1,30 @@
-"""What is mailed about an ask, to the alumnus and to the staff user who posted the request.
-
-The merge fields that need words (dates, places) are worded in the reader's language when the letter
-is queued; links are made when it is handed over.
-"""
+"""What is mailed about an ask to the person asked; links are made when a letter is handed over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
-from flask_babel import force_locale
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _
 from sqlalchemy import String, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from crm.accounts.models import User
-from crm.alumni.models import Alumnus, Way
-from crm.core.application import current_settings
+from crm.alumni.models import Alumnus
 from crm.core.extend import MergeField, Recipient
 from crm.links.fields import link_address
 from crm.links.tokens import issue
 from crm.mail.content import shipped_version
 from crm.mail.models import MessageClass
 from crm.mail.outbox import Attachment, queue_many, queue_message
-from crm.schools.models import School
 from crm.web.i18n import LANGUAGES
 from segments.asks.eligibility import TOPIC
 from segments.asks.models import Ask
-from segments.requests.models import Place, Request, RequestDate
-from segments.requests.queries import dates_of, poster_of
+from segments.requests.letters import request_words
+from segments.requests.models import Request
 
 ASK_PRIORITY = 60
-
-
-def when(starts_at: datetime, ends_at: datetime, zone: ZoneInfo, language: str) -> str:
-    """A time as one says it: Tuesday, October 20, 9:30 AM – 10:30 AM."""
-    day = format_datetime(starts_at, "EEEE, MMMM d", tzinfo=zone, locale=language)
-    if language == "es":
-        day = format_datetime(starts_at, "EEEE d 'de' MMMM", tzinfo=zone, locale=language)
-    first = format_time(starts_at, "short", tzinfo=zone, locale=language)
-    last = format_time(ends_at, "short", tzinfo=zone, locale=language)
-    return f"{day}, {first} – {last}"
-
-
-def spoken(language: str) -> str:
-    """The language to word fields in: the reader's if we write it, else English."""
-    known = language.partition("-")[0]
-    return known if known in LANGUAGES else "en"
-
-
-def place_words(request: Request, school: School, language: str) -> str:
-    """Where it is, in words."""
-    with force_locale(spoken(language)):
-        if request.place is Place.VIRTUAL:
-            return _("by video")
-    parts = (school.name, school.street, school.city)
-    return ", ".join(part for part in parts if part)
-
-
-def request_words(session: Session, request: Request, language: str) -> dict[str, str]:
-    """The merge fields that every letter about a request may use."""
-    language = spoken(language)
-    school = session.get_one(School, request.school_id)
-    way = session.get_one(Way, request.way_key)
-    zone = ZoneInfo(school.time_zone)
-    choices = dates_of(session, request.id)
-    with force_locale(language):
-        times = f" {_('or')} ".join(when(d.starts_at, d.ends_at, zone, language) for d in choices)
-        return {
-            "request_title": request.title, "school_name": school.name, "way_label": _(way.label),
-            "times": times, "pupils": str(request.pupils),
-            "place": place_words(request, school, language), "note": request.note,
-            "request_link": f"{current_settings().base_url}/requests/{request.id}",
-        }  # fmt: skip
 
 
 def queue_asks(session: Session, request: Request, ask_ids: Sequence[int], *, at: datetime) -> int:
@@ -138,34 +86,6 @@ def write_to_alumnus(
     )  # fmt: skip
 
 
-def write_to_school(
-    session: Session, request: Request, content: str, *, key: str, merge: Mapping[str, Any],
-    at: datetime, attachments: Sequence[Attachment] = (),
-) -> None:  # fmt: skip
-    """Queue one letter to the staff user who posted a request, if their account is in use."""
-    user = poster_of(session, request)
-    if user is None or not user.active:
-        return
-    queue_message(
-        session, key=f"request:{request.id}:{key}", alumnus_id=None, to_address=user.email,
-        origin=f"request:{request.id}", version_id=shipped_version(session, content, at),
-        message_class=MessageClass.IMMEDIATE, topic_key=None, language=user.language,
-        merge={**request_words(session, request, user.language), "name": user.name, **merge},
-        at=at, attachments=attachments,
-    )  # fmt: skip
-
-
-def reader_language(session: Session, request: Request) -> str:
-    """The language of the staff user who posted the request."""
-    user = session.get(User, request.created_by) if request.created_by else None
-    return spoken(user.language if user else "en")
-
-
-def duration(choice: RequestDate) -> timedelta:
-    """How long a date choice lasts."""
-    return choice.ends_at - choice.starts_at
-
-
 def _ask_links(session: Session, recipients: Sequence[Recipient], at: datetime) -> list[str]:
     return [_ask_link(recipient, at) for recipient in recipients]
 
@@ -184,5 +104,5 @@ def _ask_link(recipient: Recipient, at: datetime) -> str:
 
 
 ASK_LINK = MergeField(
-    "ask_link", "Link to answer an ask", "https://…/ask/…", _ask_links, is_link=True
+    "ask_link", _("Link to answer an ask"), "https://…/ask/…", _ask_links, is_link=True
 )

@@ -15,6 +15,7 @@ from crm.schools.models import SchoolStatus
 from segments.requests.access import load_school
 from segments.requests.draft import Draft, Slot, check
 from segments.requests.extend import request_extensions
+from segments.requests.letters import write_to_school
 from segments.requests.models import Request, RequestDate, RequestState
 from segments.requests.queries import subject_choices, way_choices
 
@@ -92,6 +93,10 @@ def send_back(session: Session, request: Request, reason: str, *, by: Viewer, at
         raise Invalid("Say what should change.", field="reason")
     request.state, request.reason = RequestState.DRAFT, reason.strip()[:MAX_REASON]
     record(session, "request.sent_back", kind="request", key=request.id, by=by, at=at)
+    write_to_school(
+        session, request, "request-sent-back", key=f"sent-back:{int(at.timestamp())}", at=at,
+        merge={"reason": request.reason},
+    )  # fmt: skip
     session.flush()
 
 

@@ -19,7 +19,7 @@ from segments.requests import (
 )
 from segments.requests.cli import requests
 from segments.requests.routes import bp
-from segments.requests.words import GRADES, PLACES, STATES, TONES
+from segments.requests.words import GRADES, PLACES, STATES, TONES, in_zone
 
 
 def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
@@ -52,6 +52,7 @@ def init_app(app: Flask) -> None:
     known.navigation.append(entry)
     known.todo.append(todo)
     known.home_cards.append(Panel("requests", "segments/requests/_card.html", 30, home_card))
+    app.jinja_env.filters["in_zone"] = in_zone
     app.jinja_env.globals["request_words"] = {
         "states": STATES, "tones": TONES, "grades": GRADES, "places": PLACES,
     }  # fmt: skip

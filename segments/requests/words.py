@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime, format_time
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 
 from segments.requests.models import GradeBand, Place, RequestState, Supervision
@@ -51,3 +55,14 @@ REASONS: dict[str, Any] = {
 def why_unfilled(reason: str | None) -> str:
     """The sentence for `request.reason`: the program's own words, or what a person wrote."""
     return str(REASONS.get(reason or "", reason or ""))
+
+
+def in_zone(moment: datetime | None, zone: str, part: str = "whole") -> str:
+    """A moment on a page, in a school's own time: Tue, Oct 20, 9:30 AM (or only the time)."""
+    if moment is None:
+        return ""
+    locale, tz = str(get_locale() or "en"), ZoneInfo(zone)
+    time = format_time(moment, "short", tzinfo=tz, locale=locale)
+    if part == "time":
+        return time
+    return f"{format_datetime(moment, 'EEE, MMM d, y', tzinfo=tz, locale=locale)}, {time}"
