@@ -84,7 +84,10 @@ def _drawn(status: int, message: str) -> str:
 
 def way_back() -> str | None:
     """The address of our own page that the form stood on, or None if that is not known."""
-    parts = urlsplit(request.referrer or "")
+    try:
+        parts = urlsplit(request.referrer or "")
+    except ValueError:
+        return None
     ours = parts.scheme in {"http", "https"} and parts.netloc == request.host
     # `//elsewhere` and `/\elsewhere` would be read as another host.
     if not ours or not parts.path.startswith("/") or parts.path[1:2] in {"/", "\\"}:

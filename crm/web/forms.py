@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
+from wtforms.validators import StopValidation
+
+TEXT_FIELDS = {"StringField", "TextAreaField", "EmailField", "TelField", "SearchField"}
+LARGEST = 10**9
+YEARS = range(1850, 2201)
 
 
 def strip(value: Any) -> Any:
@@ -14,20 +22,30 @@ def strip(value: Any) -> Any:
     return "".join(c for c in value if c >= " " or c in "\n\t").strip()
 
 
+def within_reason(form: Any, field: Any) -> None:
+    """Refuse numbers and days that no column and no calendar of ours can hold."""
+    value = field.data
+    if isinstance(value, bool):
+        return
+    if isinstance(value, (int, float, Decimal)):
+        # Comparing a Decimal nan may raise; a float nan compares false with everything.
+        finite = not isinstance(value, Decimal) or value.is_finite()
+        if not finite or not -LARGEST < value < LARGEST:
+            raise StopValidation(_("Write a smaller number."))
+    elif isinstance(value, date) and value.year not in YEARS:
+        raise StopValidation(_("Write a year between 1850 and 2200."))
+
+
 class Form(FlaskForm):  # type: ignore[misc]
-    """A form whose text fields are stripped and whose POST carries a CSRF token."""
+    """A form whose text is stripped, whose numbers are sane and whose POST carries a token."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
-            """Add the stripping filter to each text field."""
-            if unbound_field.field_class.__name__ in {
-                "StringField",
-                "TextAreaField",
-                "EmailField",
-                "TelField",
-                "SearchField",
-            }:
+            """Add the stripping filter to text fields, and bounds to all."""
+            if unbound_field.field_class.__name__ in TEXT_FIELDS:
                 filters = [*unbound_field.kwargs.get("filters", []), strip]
                 options = {**options, "filters": filters}
                 unbound_field.kwargs.pop("filters", None)
-            return super().bind_field(form, unbound_field, options)
+            field = super().bind_field(form, unbound_field, options)
+            field.validators = [within_reason, *field.validators]
+            return field

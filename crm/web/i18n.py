@@ -75,4 +75,8 @@ def init_app(app: Flask) -> None:
     @app.context_processor
     def language_words() -> dict[str, object]:
         language = str(get_locale() or "en")
-        return {"language": language, "direction": text_direction(language), "languages": LANGUAGES}
+        return {
+            "page_language": language,
+            "page_direction": text_direction(language),
+            "languages": LANGUAGES,
+        }

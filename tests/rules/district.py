@@ -1,0 +1,299 @@
+"""A small district with one of everything, so that every address of the app leads somewhere.
+
+A new argument in an address is taught here: `places` answers a value for it, by endpoint, by area
+or for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from crm.accounts.models import AuditEntry, SignInCode, StaffSession, User
+from crm.accounts.sessions import digest, start_session
+from crm.alumni.models import Alumnus, ContactPoint
+from crm.core.viewer import SYSTEM, Role
+from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
+from crm.links.tokens import issue
+from crm.mail.models import (
+    Content,
+    ContentVariant,
+    ContentVersion,
+    MailboxBatch,
+    MailboxItem,
+    Message,
+    MessageAttachment,
+    MessageClass,
+    MessageState,
+)
+from crm.schools.models import School
+from lifecycle.campaigns.models import Campaign, CampaignState
+from lifecycle.continuum.models import Standing
+from lifecycle.journeys.service import publish
+from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.clearance.models import Clearance
+from segments.requests.models import (
+    GradeBand,
+    Place,
+    Request,
+    RequestDate,
+    RequestState,
+    Supervision,
+)
+from segments.saved.models import Segment
+from tests.factories import Make
+
+TOKEN = "seeded-" + "x" * 36
+MESSAGE = UUID("00000000-0000-4000-8000-000000000001")
+
+
+@dataclass
+class District:
+    """The seeded rows: an account of each role, and a value for each argument of an address."""
+
+    users: dict[Role, User]
+    places: dict[str, Any]
+
+    def values_for(self, rule: Rule) -> dict[str, Any] | None:
+        """A value for each argument of the rule, or None if nobody taught us one."""
+        area = rule.endpoint.split(".")[0]
+        found = {}
+        for name in rule.arguments:
+            keys = (f"{rule.endpoint}/{name}", f"{area}/{name}", name)
+            found[name] = next((self.places[key] for key in keys if key in self.places), None)
+        return None if None in found.values() else found
+
+
+def rules(app: Flask, method: str) -> list[Rule]:
+    """The rules that answer the method, files apart, in order of their address."""
+    found = (r for r in app.url_map.iter_rules() if method in (r.methods or ()))
+    return sorted((r for r in found if not r.endpoint.endswith("static")), key=lambda r: r.rule)
+
+
+def addresses(app: Flask, district: District, method: str) -> list[tuple[Rule, str]]:
+    """Each rule that answers the method, with an address of it that leads to a seeded row."""
+    adapter = app.url_map.bind("localhost")
+    known = ((rule, district.values_for(rule)) for rule in rules(app, method))
+    return [
+        (rule, str(adapter.build(rule.endpoint, values)))
+        for rule, values in known
+        if values is not None
+    ]
+
+
+def seed(make: Make) -> District:
+    """Make the district; everything is flushed and rolled back with the test."""
+    cluster = make.cluster("Lincoln")
+    school = make.school("Lincoln High", cluster=cluster)
+    users = {
+        Role.COORDINATOR: make.user(name="Ada Coordinator"),
+        Role.LIAISON: make.user(Role.LIAISON, cluster=cluster, name="Ben Liaison"),
+        Role.SCHOOL: make.user(Role.SCHOOL, school=school, name="Chen School"),
+        Role.VIEWER: make.user(Role.VIEWER, name="Dara Viewer"),
+    }
+    person = make.alumnus("Zoë", "Nuñez", school=school, ways=("speak",), external_id="007")
+    make.alumnus("Omar", "Haddad", school=school)
+    make.interaction(person)
+    places = {
+        "alumnus_id": person.id,
+        "school_id": school.id,
+        "user_id": users[Role.VIEWER].id,
+        "language": "en",
+        **_session(make.session, users[Role.COORDINATOR], make),
+        **_mail(make, person),
+        **_lifecycle(make, person),
+        **_segments(make, person, school, users[Role.SCHOOL]),
+        **_import(make, person),
+        **_links(make, person),
+    }
+    return District(users, places)
+
+
+def _session(session: Session, user: User, make: Make) -> dict[str, Any]:
+    start_session(session, user, at=make.at, agent="Elsewhere")
+    make.save(
+        AuditEntry(
+            at=make.at, user_id=user.id, action="signed_in", object_kind="user",
+            object_id=str(user.id), detail={},
+        )
+    )  # fmt: skip
+    row = session.scalars(select(StaffSession).where(StaffSession.user_id == user.id)).first()
+    return {"session_id": row.id if row else None}
+
+
+def _mail(make: Make, person: Alumnus) -> dict[str, Any]:
+    at = make.at
+    content = make.save(Content(key="spring", name="Spring", topic_key="news", created_at=at))
+    version = make.save(ContentVersion(content_id=content.id, no=1, created_at=at))
+    make.save(
+        ContentVariant(
+            version_id=version.id, language="en", subject="Hello {{ first_name }}",
+            body="Good to hear from you, {{ first_name }}.",
+        )
+    )  # fmt: skip
+    common: dict[str, Any] = {
+        "alumnus_id": person.id, "version_id": version.id, "queued_at": at, "not_before": at,
+        "message_class": MessageClass.MARKETING, "topic_key": "news", "origin": "campaign:spring",
+    }  # fmt: skip
+    make.save(
+        Message(
+            id=MESSAGE, key="seed:1", to_address="zoe@mail.example", language="en",
+            state=MessageState.ACCEPTED, accepted_at=at - timedelta(hours=1), **common,
+        )
+    )  # fmt: skip
+    make.save(
+        Message(
+            id=UUID(int=2), key="seed:2", state=MessageState.SKIPPED, reason="no_consent", **common
+        )
+    )
+    batch = make.save(
+        MailboxBatch(
+            batch_id="b1", sender="Office <office@d.example>", subject="Hello", plain="Hello",
+            html="<p>Hello</p>", at=at,
+        )
+    )  # fmt: skip
+    item = make.save(
+        MailboxItem(
+            message_id=MESSAGE, batch_id=batch.id, to_address="zoe@mail.example", headers={},
+            substitutions={}, at=at,
+        )
+    )  # fmt: skip
+    file = make.save(
+        MessageAttachment(
+            message_id=MESSAGE, name="talk.ics", media_type="text/calendar", body=b"BEGIN:VCALENDAR"
+        )
+    )
+    return {
+        "file_id": file.id, "message_id": MESSAGE, "item_id": item.id, "mail/item": item.id,
+        "content_id": content.id, "version_id": version.id,
+    }  # fmt: skip
+
+
+def _lifecycle(make: Make, person: Alumnus) -> dict[str, Any]:
+    at, session = make.at, make.session
+    content = session.scalars(select(Content).where(Content.key == "spring")).one()
+    version = session.scalars(
+        select(ContentVersion).where(ContentVersion.content_id == content.id)
+    ).one()
+    make.save(
+        Standing(
+            alumnus_id=person.id, phase="established", phase_since=at, stage="involved",
+            stage_since=at,
+        )
+    )  # fmt: skip
+    common: dict[str, Any] = {
+        "query": "class:2000..", "topic_key": "news", "content_id": content.id,
+        "version_id": version.id, "created_at": at,
+    }  # fmt: skip
+    make.save(
+        Campaign(
+            key="spring", name="Spring news", state=CampaignState.SENT, audience=2, send_at=at,
+            started_at=at, ended_at=at, **common,
+        )
+    )  # fmt: skip
+    make.save(Campaign(key="draft", name="A draft", state=CampaignState.DRAFT, **common))
+    text = (Path(__file__).parents[2] / "journeys" / "welcome.yaml").read_text()
+    journey = publish(session, text, name="welcome.yaml", by=SYSTEM, at=at).journey
+    drafts = ("edit", "write", "test", "schedule", "delete")
+    return {
+        "campaigns/key": "spring",
+        "journeys/key": journey.key,
+        **{f"campaigns.{e}/key": "draft" for e in drafts},
+    }
+
+
+def _segments(make: Make, person: Alumnus, school: School, teacher: User) -> dict[str, Any]:
+    at = make.at
+    segment = make.save(
+        Segment(key="mentors", name="Mentors", query="way:mentor", created_at=at, updated_at=at)
+    )
+    clearance = make.save(
+        Clearance(
+            alumnus_id=person.id, level=2, granted_on=at.date(), recorded_at=at,
+            expires_on=at.date() + timedelta(days=365),
+        )
+    )  # fmt: skip
+    request = make.save(
+        Request(
+            school_id=school.id, title="A nurse for career day", way_key="speak", pupils=30,
+            grade_band=GradeBand.G6_8, place=Place.SCHOOL, supervision=Supervision.SUPERVISED,
+            state=RequestState.ASKING, created_by=teacher.id, created_at=at, approved_at=at,
+        )
+    )  # fmt: skip
+    draft = make.save(
+        Request(
+            school_id=school.id, title="A judge", way_key="judge", pupils=30,
+            grade_band=GradeBand.G6_8, place=Place.SCHOOL, supervision=Supervision.SUPERVISED,
+            state=RequestState.DRAFT, created_by=teacher.id, created_at=at,
+        )
+    )  # fmt: skip
+    starts = at + timedelta(days=14)
+    date = make.save(
+        RequestDate(request_id=request.id, starts_at=starts, ends_at=starts + timedelta(hours=1))
+    )
+    ask = make.save(
+        Ask(
+            request_id=request.id, alumnus_id=person.id, way_key="speak", asked_at=at,
+            state=AskState.ACCEPTED, answered_at=at, rank=1, probability=0.4, reasons=[],
+        )
+    )  # fmt: skip
+    commitment = make.save(
+        Commitment(
+            ask_id=ask.id, request_id=request.id, alumnus_id=person.id, starts_at=starts,
+            ends_at=starts + timedelta(hours=1), state=CommitmentState.PLANNED, created_at=at,
+        )
+    )  # fmt: skip
+    return {
+        "saved/key": segment.key, "segments/key": segment.key, "segment_id": segment.id,
+        "clearance_id": clearance.id, "request_id": request.id,
+        "requests.edit/request_id": draft.id,
+        "requests.save/request_id": draft.id, "ask_id": ask.id,
+        "date_id": date.id, "commitment_id": commitment.id, "way_key": "speak",
+    }  # fmt: skip
+
+
+def _import(make: Make, person: Alumnus) -> dict[str, Any]:
+    run = make.save(
+        ImportRun(
+            kind="people", filename="roster.csv", layout="plain", state=ImportState.APPLIED,
+            totals={"create": 1, "reject": 1}, lines_done=2, lines_total=2, created_at=make.at,
+            applied_at=make.at,
+        )
+    )  # fmt: skip
+    make.save(ImportLine(import_id=run.id, line=2, fate=Fate.CREATE, alumnus_id=person.id))
+    make.save(ImportLine(import_id=run.id, line=3, fate=Fate.REJECT, reason="no name"))
+    return {"import_id": run.id, "run_id": run.id, "fate": "reject"}
+
+
+def _links(make: Make, person: Alumnus) -> dict[str, Any]:
+    point = make.session.scalars(
+        select(ContactPoint).where(ContactPoint.alumnus_id == person.id)
+    ).one()
+    ask = make.session.scalars(select(Ask)).first()
+    make.save(
+        SignInCode(
+            user_id=make.user().id, token_hash=digest(TOKEN), code_hash=digest("123456"),
+            created_at=make.at, expires_at=make.at + timedelta(minutes=15),
+        )
+    )  # fmt: skip
+    common: dict[str, Any] = {
+        "alumnus_id": person.id, "epoch": 0, "at": make.at - timedelta(days=1),
+        "contact_point_id": point.id, "message_id": MESSAGE,
+    }  # fmt: skip
+    leaving = issue("unsubscribe", **common)
+    return {
+        "point_id": point.id,
+        "token": issue("profile", **common),
+        "asks/token": issue("ask", subject=ask.id if ask else None, **common),
+        "portal.leaving/token": leaving,
+        "portal.unsubscribe/token": leaving,
+        "accounts/token": TOKEN,
+    }
