@@ -41,8 +41,8 @@ class Runner:
     size: int = FIRST
     aside: int = field(default=0, init=False)
 
-    def run(self) -> None:
-        """Run the step batch by batch until nobody is due; a fault ends it and is noted."""
+    def run(self) -> bool:
+        """Run the step batch by batch until nobody is due; False if a fault (noted) ended it."""
         after: tuple[datetime, int] | None = None
         try:
             while True:
@@ -54,7 +54,7 @@ class Runner:
                 self.session.commit()
                 if len(due) < self.size:
                     self.note_fault(None)
-                    return
+                    return True
                 self.resize(time.perf_counter() - started)
         except HomecomingError as error:
             # What the journey names is gone (a content, a field): nobody's own fault.
@@ -62,6 +62,7 @@ class Runner:
             self.note_fault(error)
         except Faulty as error:
             self.note_fault(error.__cause__ or error)
+        return False
 
     def resize(self, took: float) -> None:
         """Keep a transaction well below half a second, and above nothing."""

@@ -37,8 +37,9 @@ def advance(at: datetime) -> AdvanceReport:
     follow_changes(session, at, report)
     meet_everybody(session, at, report)
     clear_stopped(session, at, report)
+    faulty: set[tuple[int, int]] = set()
     for _ in range(HOPS):
-        if not step_all(session, at, report):
+        if not step_all(session, at, report, faulty):
             break
     session.commit()
     report.started, queued = start_due(session, at)
@@ -46,14 +47,20 @@ def advance(at: datetime) -> AdvanceReport:
     return report
 
 
-def step_all(session: Session, at: datetime, report: AdvanceReport) -> int:
-    """Run every step that somebody is due at, once through; answers how many steps ran."""
+def step_all(
+    session: Session, at: datetime, report: AdvanceReport, faulty: set[tuple[int, int]]
+) -> int:
+    """Run every step that somebody is due at, once through; answers how many people it moved.
+
+    Steps that turn out `faulty` are noted there, and not tried again with the same set.
+    """
     before = report.stepped + report.stuck + report.ended
     for version_id, step_no in due_groups(session, at):
         version = session.get(JourneyVersion, version_id)
-        if version is not None:
+        if version is not None and (version_id, step_no) not in faulty:
             group = Group(version, document_of(version), step_no)
-            Runner(session, group, at, report).run()
+            if not Runner(session, group, at, report).run():
+                faulty.add((version_id, step_no))
     return report.stepped + report.stuck + report.ended - before
 
 

@@ -15,6 +15,7 @@ from lifecycle.journeys.checks import Fault, graph_faults
 from lifecycle.journeys.definition import Document
 
 LARGEST = 100_000
+DEEPEST = 10
 KINDS = ("send", "wait", "wait_for", "branch", "exit")
 Path = tuple[str | int, ...]
 
@@ -86,10 +87,7 @@ def read_source(text: str, name: str) -> Source:
     if len(text) > LARGEST:
         raise Refused([f"{name}: a journey has at most {LARGEST} characters"])
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise Refused(
-                [f"{name}: write out what stands behind * and &; a journey has no aliases"]
-            )
+        _harmless(text, name)
         node = yaml.compose(text, yaml.SafeLoader)
         source.value = _value(node, (), source) if node else None
     except yaml.MarkedYAMLError as error:
@@ -99,6 +97,20 @@ def read_source(text: str, name: str) -> Source:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Refused([f"{name}: this is not YAML that can be read: {_first(error)}"]) from error
     return source
+
+
+def _harmless(text: str, name: str) -> None:
+    """Refuse, before anything is built, what a journey never has: aliases and deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise Refused([f"{name}: write out what stands behind * and &: there are no aliases"])
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise Refused([f"{name}: a journey is nested at most {DEEPEST} deep"])
 
 
 def _first(error: Exception) -> str:
