@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.core.extend import extensions
+from crm.core.extend import PeriodicJob, extensions
 from crm.links import (
     fields,
     letters,
-    metrics,
     models,  # noqa: F401 - tables
     pages,
+    upkeep,
 )
 
 
@@ -19,5 +19,5 @@ def init_app(app: Flask) -> None:
     registry = extensions(app)
     registry.merge_fields |= {field.key: field for field in fields.FIELDS}
     registry.letters = letters.send_letter
-    registry.metrics.append(metrics.outbox)
+    registry.jobs.append(PeriodicJob("links.upkeep", 3_600, upkeep.forget_old))
     pages.init_app(app)
