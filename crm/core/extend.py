@@ -238,6 +238,10 @@ class Extensions:
     list_columns: list[ListColumn] = field(default_factory=list)
     query_fields: list[QueryField] = field(default_factory=list)
     query_base: QueryBase | None = None
+    # Given a piece of a query (`segment:key`), answers (label, address) of what keeps one with it.
+    query_users: list[Callable[[Session, str], Iterable[tuple[str, str]]]] = field(
+        default_factory=list
+    )
     jobs: list[PeriodicJob] = field(default_factory=list)
     checks: list[Callable[[datetime], Iterable[Check]]] = field(default_factory=list)
     metrics: list[Callable[[Session, datetime], Iterable[tuple[str, str, float]]]] = field(

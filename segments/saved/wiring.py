@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from segments.saved import models  # noqa: F401 - tables
+from crm.core.extend import NavEntry, extensions
+from crm.core.viewer import Permission
+from segments.saved.cli import segments
+from segments.saved.fields import SEGMENT
+from segments.saved.queries import segments_that_name
+from segments.saved.routes import bp
 
 
 def init_app(app: Flask) -> None:
     """Register routes, commands and extension points."""
+    known = extensions(app)
+    app.register_blueprint(bp)
+    app.cli.add_command(segments)
+    known.query_fields.append(SEGMENT)
+    known.query_users.append(segments_that_name)
+    known.navigation.append(
+        NavEntry("saved.index", _("Segments"), "funnel", 30, Permission.SEGMENTS)
+    )
