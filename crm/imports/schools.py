@@ -64,13 +64,18 @@ class SchoolsReport:
 
 
 def import_schools(
-    session: Session, path: Path, *, at: datetime, by: Viewer | None
+    session: Session,
+    path: Path,
+    *,
+    at: datetime,
+    by: Viewer | None,
+    name: str | None = None,
 ) -> SchoolsReport:
     """Create and update clusters and schools by NCES id; the same file twice changes nothing.
 
     Raises `Refused` if the file cannot be read or none of its lines is a school.
     """
-    table = open_table(path)
+    table = open_table(path, name)
     places = _places(table)
     report = SchoolsReport()
     facts = list(_facts(table, places, report))

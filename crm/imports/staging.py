@@ -26,7 +26,7 @@ def create_stage(session: Session, name: str, columns: Mapping[str, str]) -> Non
 def drop_stages(session: Session, names: Iterable[str]) -> None:
     """Drop temporary tables that an earlier import of the same transaction may have left."""
     for name in names:
-        session.execute(text(f"drop table if exists pg_temp.{name}"))
+        session.execute(text(f"drop table if exists pg_temp.{name} cascade"))
 
 
 def copy_rows(

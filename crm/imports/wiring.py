@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 from flask.cli import AppGroup
+from flask_babel import lazy_gettext as _
 
-from crm.imports import cli
+from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.jobs import jobs
+from crm.core.viewer import Permission
+from crm.imports import background, cli, district, routes
 from crm.imports import models as models  # tables
+
+DAY = 24 * 3600
 
 
 def init_app(app: Flask) -> None:
@@ -18,3 +24,14 @@ def init_app(app: Flask) -> None:
         people = AppGroup("people", help="Alumni: find, show, import, merge.")
         app.cli.add_command(people)
     people.add_command(cli.people_import)
+    app.register_blueprint(routes.bp)
+    app.register_blueprint(district.bp)
+    jobs(app).register("imports.work", background.work)
+    known = extensions(app)
+    known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
+    known.navigation.append(
+        NavEntry("schools.index", _("Schools"), "building", 25, Permission.PEOPLE_VIEW)
+    )
+    known.navigation.append(
+        NavEntry("imports.index", _("Imports"), "box-arrow-in-down", 80, Permission.IMPORT)
+    )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm.core.viewer import Viewer
-from crm.schools.aliases import keys_of, nces_key
+from crm.schools.aliases import keys_of, name_key
 from crm.schools.models import Cluster, School, SchoolAlias, SchoolStatus
 
 
@@ -42,30 +42,20 @@ def cluster_choices(session: Session, viewer: Viewer) -> list[tuple[int, str]]:
 
 def find_school(session: Session, text: str) -> School | None:
     """The school that a text names by NCES id, local code or any of its names, or None."""
-    if "\x00" in text:
-        return None
-    if nces := nces_key(text):
-        found = session.scalars(select(School).where(School.nces_id == nces)).one_or_none()
-        if found is not None:
-            return found
-    for kind, key in keys_of(text):
-        statement = (
-            select(School)
-            .join(SchoolAlias, SchoolAlias.school_id == School.id)
-            .where(SchoolAlias.kind == kind, SchoolAlias.key == key)
-        )
-        found = session.scalars(statement).one_or_none()
-        if found is not None:
-            return found
-    return None
+    known = alias_table(session)
+    school_id = next((known[key] for key in keys_of(text) if key in known), None)
+    return session.get(School, school_id) if school_id is not None else None
 
 
 def alias_table(session: Session) -> Mapping[tuple[str, str], int]:
     """Every (kind, key) by which a school may be named, with its id; a district has few schools."""
     rows = session.execute(select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id))
     found = {(kind, key): school_id for kind, key, school_id in rows}
-    known = session.execute(select(School.nces_id, School.id).where(School.nces_id.is_not(None)))
-    return {**found, **{("nces", str(nces)): school_id for nces, school_id in known}}
+    for school in session.execute(select(School.id, School.nces_id, School.name)):
+        if school.nces_id:
+            found["nces", school.nces_id] = school.id
+        found.setdefault(("name", name_key(school.name)), school.id)
+    return found
 
 
 def find_cluster(session: Session, text: str) -> Cluster | None:

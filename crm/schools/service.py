@@ -50,6 +50,7 @@ class _District:
     by_id: dict[int, School] = field(default_factory=dict)
     clusters: dict[str, Cluster] = field(default_factory=dict)
     aliases: dict[tuple[str, str], int] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)
 
     def load(self) -> None:
         """Read what stands."""
@@ -62,15 +63,18 @@ class _District:
             select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id)
         )
         self.aliases = {(kind, key): school_id for kind, key, school_id in rows}
+        for school in self.by_id.values():
+            self.named.setdefault(name_key(school.name), school.id)
 
     def find(self, facts: SchoolFacts) -> School | None:
         """The school that the facts are about: by NCES id, else by code, else by name."""
         if facts.nces_id and facts.nces_id in self.by_nces:
             return self.by_nces[facts.nces_id]
-        keys = [("code", code_key(code)) for code in facts.codes]
-        keys.append(("name", name_key(facts.name)))
-        for key in keys:
-            school = self.by_id.get(self.aliases.get(key, 0))
+        name = name_key(facts.name)
+        ids = [self.aliases.get(("code", code_key(code))) for code in facts.codes]
+        ids += [self.aliases.get(("name", name)), self.named.get(name)]
+        for school_id in ids:
+            school = self.by_id.get(school_id or 0)
             # Two schools may share a name, never an NCES id.
             if school and (not facts.nces_id or school.nces_id in (None, facts.nces_id)):
                 return school

@@ -23,7 +23,7 @@ from crm.imports.people.candidates import (
     own_keys,
     same_name,
 )
-from crm.imports.people.grouping import CROWD, label_lines
+from crm.imports.people.grouping import CROWD, MAX_ROUNDS, label_lines
 from crm.imports.people.schema import Schema
 from crm.imports.staging import create_stage, drop_stages
 
@@ -144,7 +144,12 @@ def _match_by_facts(
     session.execute(text("analyze import_open"))
     find_candidates(session, schema, with_ids=False)
     add_candidates_of_file(session, schema)
-    _settle_found(session)
+    # A line that found its person may be what tells who another line is.
+    for _ in range(MAX_ROUNDS):
+        if not _settle_found(session):
+            break
+        session.execute(text("truncate import_candidate"))
+        add_candidates_of_file(session, schema)
     label_lines(session, SOURCE, keys, pairs=pairs)
     session.execute(
         text(
@@ -162,9 +167,12 @@ def _match_by_facts(
     )
 
 
-def _settle_found(session: Session) -> None:
-    """Match the open lines that have candidates and close them; several or doubtful: a conflict."""
-    session.execute(
+def _settle_found(session: Session) -> int:
+    """Match the open lines that have candidates and close them; answers how many.
+
+    Several equally likely people, or a doubtful one, make a conflict of the line.
+    """
+    settled = session.execute(
         text(
             f"""with best as (
                 select label, min(rank) as rank from import_candidate where rank is not null group by label
@@ -184,6 +192,7 @@ def _settle_found(session: Session) -> None:
             delete from import_open o using found f where f.label = o.label"""
         )
     )
+    return int(settled.rowcount)  # type: ignore[attr-defined]
 
 
 def _named(person: str) -> str:

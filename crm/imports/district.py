@@ -1,0 +1,96 @@
+"""The page of the district's tree. It stands here, above alumni and accounts, because it counts
+people and asks who may look; the rows are the schools area's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from crm.accounts.access import current_viewer, requires
+from crm.alumni.access import visible_alumni
+from crm.alumni.models import Alumnus, Schooling
+from crm.core import clock
+from crm.core.database import db
+from crm.core.viewer import Permission, Viewer
+from crm.imports.forms import UploadForm
+from crm.imports.schools import import_schools
+from crm.imports.uploads import store_upload
+from crm.schools.models import Cluster, School, SchoolLevel
+from crm.schools.queries import visible_schools
+from crm.web.paging import Page, keyset
+
+bp = Blueprint("schools", __name__, url_prefix="/schools")
+SHOWN = 5
+
+
+def schools_page(session: Session, viewer: Viewer, *, after: str | None) -> Page[Any]:
+    """A page of (School, cluster name) by cluster and name, in the viewer's part of the district."""
+    statement = (
+        select(School, Cluster.name.label("cluster"))
+        .outerjoin(Cluster, Cluster.id == School.cluster_id)
+        .where(visible_schools(viewer))
+    )
+    keys = [func.coalesce(Cluster.name, "\uffff"), School.name, School.id]
+    return keyset(session, statement, keys, after=after)
+
+
+def people_by_school(
+    session: Session, viewer: Viewer, school_ids: Sequence[int]
+) -> Mapping[int, int]:
+    """How many people of each school the viewer may know of."""
+    attended = aliased(Schooling)
+    statement = (
+        select(attended.school_id, func.count())
+        .join(Alumnus, Alumnus.id == attended.alumnus_id)
+        .where(attended.school_id.in_(school_ids), visible_alumni(viewer))
+        .group_by(attended.school_id)
+    )
+    return {school_id: count for school_id, count in session.execute(statement)}
+
+
+@bp.get("")
+@requires(Permission.PEOPLE_VIEW)
+def index() -> str:
+    """Clusters and schools with how many people we know of each."""
+    session, viewer = db.session(), current_viewer()
+    page = schools_page(session, viewer, after=request.args.get("after"))
+    people = people_by_school(session, viewer, [row.School.id for row in page.items])
+    return render_template(
+        "crm/schools/index.html", page=page, people=people, form=UploadForm(), levels=levels()
+    )
+
+
+@bp.post("/import")
+@requires(Permission.IMPORT)
+def bring() -> Any:
+    """Create and update schools from a file."""
+    form = UploadForm()
+    if form.validate_on_submit():
+        path, name = store_upload(form.file.data.stream, form.file.data.filename or "")
+        try:
+            report = import_schools(
+                db.session(), path, name=name, at=clock.now(), by=current_viewer()
+            )
+        finally:
+            path.unlink(missing_ok=True)
+        db.session.commit()
+        flash(_("%(a)s new, %(b)s updated, %(c)s unchanged, %(d)s rejected.",
+                a=report.created, b=report.updated, c=report.unchanged, d=report.rejected))  # fmt: skip
+        for problem in report.problems[:SHOWN]:
+            flash(problem, "warning")
+    else:
+        flash(_("Choose a file first."), "error")
+    return redirect(url_for("schools.index"), 303)
+
+
+def levels() -> dict[SchoolLevel, str]:
+    """The levels in the reader's language."""
+    return {
+        SchoolLevel.ELEMENTARY: _("Elementary"), SchoolLevel.MIDDLE: _("Middle"),
+        SchoolLevel.HIGH: _("High"), SchoolLevel.OTHER: _("Other"),
+    }  # fmt: skip

@@ -1,0 +1,36 @@
+"""The words and tones in which pages speak of imports."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+from crm.imports.models import Fate, ImportState
+
+STATES = {
+    ImportState.UPLOADED: (_("Uploaded"), "info"),
+    ImportState.CHECKING: (_("Being checked"), "info"),
+    ImportState.CHECKED: (_("Checked"), "warn"),
+    ImportState.APPLYING: (_("Being applied"), "info"),
+    ImportState.APPLIED: (_("Applied"), "good"),
+    ImportState.FAILED: (_("Refused"), "bad"),
+    ImportState.CANCELLED: (_("Cancelled"), "quiet"),
+    ImportState.REVERTED: (_("Undone"), "quiet"),
+}
+FATES = {
+    Fate.CREATE: (_("New people"), "good"),
+    Fate.UPDATE: (_("Updated"), "info"),
+    Fate.UNCHANGED: (_("Unchanged"), "quiet"),
+    Fate.SKIP: (_("Skipped"), "quiet"),
+    Fate.CONFLICT: (_("Doubtful"), "warn"),
+    Fate.REJECT: (_("Rejected"), "bad"),
+}
+KINDS = {"people": _("People"), "interactions": _("Interactions"), "asks": _("Asks")}
+EARLIER = {"created": _("New"), "unchanged": _("Unchanged"), "rejected": _("Rejected")}
+"""Totals of imports that have no fates: interactions and asks."""
+COLUMN_FATES = {
+    "layout": (_("by the layout"), "quiet"),
+    "mapping": (_("as you chose"), "info"),
+    "ignored": (_("left out"), "quiet"),
+    "unknown": (_("not known, left out"), "warn"),
+    "not_read": (_("never read"), "bad"),
+}

@@ -1,0 +1,163 @@
+"""The pages of imports: upload, mapping, dry run, result, apply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
+from flask import url_for as url
+
+from crm.accounts.access import current_viewer, requires
+from crm.core import clock
+from crm.core.database import db
+from crm.core.errors import HomecomingError
+from crm.core.viewer import Permission
+from crm.imports import background, queries, uploads
+from crm.imports.forms import UploadForm, directions_from
+from crm.imports.labels import COLUMN_FATES, EARLIER, FATES, KINDS, STATES
+from crm.imports.layouts import LAYOUTS
+from crm.imports.models import Fate, ImportRun, ImportState
+from crm.imports.report import fates_csv
+from crm.imports.targets import LABELS
+
+bp = Blueprint("imports", __name__, url_prefix="/imports")
+OPEN = {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED}
+BUSY = {ImportState.CHECKING, ImportState.APPLYING}
+
+
+@bp.app_context_processor
+def labels() -> dict[str, Any]:
+    """The words for fates and states, for these pages and the home page."""
+    return {"import_states": STATES, "import_fates": FATES}
+
+
+@bp.get("")
+@requires(Permission.IMPORT)
+def index() -> str:
+    """Every import, and where to bring the next file."""
+    page = queries.runs_page(db.session(), after=request.args.get("after"))
+    return render_template(
+        "crm/imports/index.html", page=page, form=UploadForm(), kinds=KINDS, earlier=EARLIER
+    )
+
+
+@bp.post("")
+@requires(Permission.IMPORT)
+def upload() -> Any:
+    """Keep a file and show how it would be read."""
+    form = UploadForm()
+    session = db.session()
+    if not form.validate_on_submit():
+        page = queries.runs_page(session, after=None)
+        values = {"page": page, "form": form, "kinds": KINDS, "earlier": EARLIER}
+        return render_template("crm/imports/index.html", **values), 422
+    path, name = uploads.store_upload(form.file.data.stream, form.file.data.filename or "")
+    try:
+        run = uploads.start_upload(session, path, name, by=current_viewer(), at=clock.now())
+    except HomecomingError:
+        path.unlink(missing_ok=True)
+        raise
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.get("/<int:import_id>")
+@requires(Permission.IMPORT)
+def detail(import_id: int) -> str:
+    """Where an import stands: its mapping, its progress or the fates of its lines."""
+    session = db.session()
+    run = queries.load_run(session, import_id)
+    fate = _fate(request.args.get("fate"))
+    lines = queries.lines_page(session, run.id, fate=fate, after=request.args.get("after"))
+    return render_template(
+        "crm/imports/detail.html", run=run, lines=lines, fate=fate, kinds=KINDS, earlier=EARLIER,
+        mapping=_mapping(run) if run.state in OPEN and run.stored_as else None,
+        stuck=run.state in BUSY and not background.is_worked_on(session, run),
+    )  # fmt: skip
+
+
+@bp.get("/<int:import_id>/progress")
+@requires(Permission.IMPORT)
+def progress(import_id: int) -> str:
+    """The block that shows how far a check or an apply has come."""
+    session = db.session()
+    run = queries.load_run(session, import_id)
+    stuck = run.state in BUSY and not background.is_worked_on(session, run)
+    return render_template("crm/imports/_progress.html", run=run, stuck=stuck)
+
+
+@bp.post("/<int:import_id>/mapping")
+@requires(Permission.IMPORT)
+def choose(import_id: int) -> Any:
+    """Read the columns otherwise."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    titles = run.mapping.get("file", {}).get("header", [])
+    layout = request.form.get("layout", "auto")
+    directions = directions_from(request.form, titles)
+    uploads.choose(session, run, layout=layout, directions=directions)
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/check")
+@requires(Permission.IMPORT)
+def check(import_id: int) -> Any:
+    """Find out what would happen to each line."""
+    return _start(import_id, ImportState.CHECKING)
+
+
+@bp.post("/<int:import_id>/apply")
+@requires(Permission.IMPORT)
+def apply(import_id: int) -> Any:
+    """Write what the check found."""
+    return _start(import_id, ImportState.APPLYING)
+
+
+def _start(import_id: int, to: ImportState) -> Any:
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    background.enqueue(session, run, to=to, by=current_viewer())
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/cancel")
+@requires(Permission.IMPORT)
+def cancel(import_id: int) -> Any:
+    """Give an import up and delete its file."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    uploads.cancel(session, run, by=current_viewer(), at=clock.now())
+    session.commit()
+    uploads.forget_file(run)
+    return redirect(url("imports.index"), 303)
+
+
+@bp.get("/<int:import_id>/lines.csv")
+@requires(Permission.IMPORT)
+def download(import_id: int) -> Response:
+    """The fate of every line, as a file."""
+    session = db.session()
+    run = queries.load_run(session, import_id)
+    body = stream_with_context(fates_csv(queries.all_lines(session, run.id)))
+    headers = {"Content-Disposition": f'attachment; filename="import-{run.id}-lines.csv"'}
+    return Response(body, mimetype="text/csv", headers=headers)
+
+
+def _fate(text: str | None) -> Fate | None:
+    return Fate(text) if text in set(Fate) else None
+
+
+def _mapping(run: ImportRun) -> dict[str, Any] | None:
+    """What the mapping table shows; None if the file is gone or no longer fits."""
+    try:
+        table = uploads.reopen(run)
+        plan = uploads.plan_of(run, table)
+        sample = uploads.sample_of(table)
+    except HomecomingError as error:
+        return {"fault": str(error)}
+    return {
+        "plan": plan, "sample": sample, "table": table, "layouts": LAYOUTS, "targets": LABELS,
+        "directions": run.mapping.get("directions", {}), "column_fates": COLUMN_FATES,
+    }  # fmt: skip
