@@ -114,23 +114,19 @@ def link_faults(text: str, is_link: Callable[[str], bool]) -> Iterator[str]:
 
 def plain_text(text: str) -> str:
     """A Markdown text as plain text: links as `words (address)`, lists with dashes or numbers."""
-    whole = ""
-    close = False
-    for block, tight in _plain_blocks(parser().parse(text)):
-        whole += ("\n" if tight and close else "\n\n") + block
-        close = tight
-    return whole.strip()
+    pieces = _plain_blocks(parser().parse(text))
+    return "".join(("\n" if close else "\n\n") + block for block, close in pieces).strip()
 
 
 def _plain_blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, bool]]:
-    """Each paragraph, heading, item or rule, and whether it stands in a tight list."""
+    """Each paragraph, heading, item or rule, and whether it follows the last without a gap."""
     lists: list[int | None] = []
-    bullet, tight = "", False
+    bullet, tight, first = "", False, True
     for token in tokens:
-        if token.type == "bullet_list_open":
-            lists.append(None)
-        elif token.type == "ordered_list_open":
-            lists.append(int(token.attrGet("start") or 1))
+        if token.type in {"bullet_list_open", "ordered_list_open"}:
+            first = first or not lists
+            ordered = token.type == "ordered_list_open"
+            lists.append(int(token.attrGet("start") or 1) if ordered else None)
         elif token.type in {"bullet_list_close", "ordered_list_close"}:
             lists.pop()
         elif token.type == "list_item_open":
@@ -138,8 +134,8 @@ def _plain_blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, bool]]:
         elif token.type == "paragraph_open":
             tight = token.hidden
         elif token.type == "inline":
-            yield _plain_item(token, bullet, depth=len(lists)), tight
-            bullet, tight = "", False
+            yield _plain_item(token, bullet, depth=len(lists)), tight and not first
+            bullet, tight, first = "", False, not lists
         elif token.type in {"fence", "code_block"}:
             yield token.content.rstrip("\n"), False
         elif token.type == "hr":
