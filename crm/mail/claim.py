@@ -126,13 +126,14 @@ def _decide(
     written = facts.languages(session, group.version_id)
     held = facts.gated(session, rows, at)
     found = []
-    addresses: set[tuple[str, str]] = set()
+    addresses: dict[tuple[str, str], int | None] = {}
     inside: set[str] = set()
     sent_now: dict[int, int] = defaultdict(int)
     for row in rows:
         language = language_for(row.asked_language or row.language, written)
+        place = (row.origin, row.address)
         once = row.origin.startswith("campaign:")
-        shared = once and (row.origin, row.address) in addresses
+        shared = once and addresses.get(place, row.alumnus_id) != row.alumnus_id
         extra = (at,) * sent_now[row.alumnus_id] if row.alumnus_id else ()
         known = _facts(
             row, language, held.get(row.id), duplicate=row.duplicate or shared, extra=extra
@@ -142,7 +143,7 @@ def _decide(
             if row.address in inside:
                 continue  # the same address twice in one hand-over: it waits for the next one
             inside.add(row.address)
-            addresses.add((row.origin, row.address))
+            addresses[place] = row.alumnus_id
             sent_now[row.alumnus_id or 0] += 1
         found.append((row, language or FALLBACK, decision))
     return found

@@ -76,7 +76,7 @@ def deliver(
         finally:
             carrier.close()
         report.waiting = waiting(db.session())
-        db.session.rollback()
+        db.session.commit()
         if report.accepted or report.uncertain or report.failed:
             log.info("mail.delivered", **report.as_dict())
         return report
@@ -120,7 +120,7 @@ class Run:
         """Work through everything due once; answers how many messages were decided about."""
         decided = 0
         groups = facts.due_groups(self.session, self.at)
-        self.session.rollback()
+        self.session.commit()
         for group in groups:
             place: facts.Place | None = None
             while True:

@@ -129,7 +129,7 @@ def _taken(address: Any) -> Any:
         Message.origin.like(ONCE_PER_ADDRESS),
         exists().where(
             other.to_address == address, other.origin == Message.origin,
-            other.id != Message.id, other.state.in_(GONE),
+            other.alumnus_id.is_distinct_from(Message.alumnus_id), other.state.in_(GONE),
         ),
     )  # fmt: skip
 

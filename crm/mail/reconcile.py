@@ -62,7 +62,7 @@ def reconcile(app: Flask, *, at: datetime, transport: Transport | None = None) -
             report.requeued += _fence(session, carrier, at, stale)
             _release(session, carrier, at - timedelta(minutes=settings.send_hold) - RELEASE)
         report.uncertain = in_doubt(session)
-        session.rollback()
+        session.commit()
         carrier.close()
         if report.requeued:
             log.info("mail.reconciled", **report.as_dict())
@@ -123,7 +123,7 @@ def _fence(session: Session, carrier: Transport, at: datetime, stale: datetime) 
     batches = list(
         session.scalars(select(Message.batch_id).where(*cancellable).distinct().limit(BATCHES))
     )
-    session.rollback()
+    session.commit()
     for batch_id in batches:
         mine = Message.batch_id == batch_id
         statement = update(Message).where(mine, Message.state == MessageState.UNCERTAIN)
