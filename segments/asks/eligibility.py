@@ -219,9 +219,15 @@ def _over_budget(at: datetime) -> ColumnElement[bool]:
     return or_(*full)
 
 
-def first_obstacle(need: Need) -> ColumnElement[Any]:
-    """The first thing in the way as a word of `WORDS`, or null where nothing is."""
-    return case(*((condition, literal(word)) for word, condition in obstacles(need).items()))
+def first_obstacle(need: Need, *, offered: bool = False) -> ColumnElement[Any]:
+    """The first thing in the way as a word of `WORDS`, or null where nothing is.
+
+    With `offered` the people looked at are known to offer the way or to have helped in it.
+    """
+    found = obstacles(need)
+    if offered:
+        del found["way_not_offered"]
+    return case(*((condition, literal(word)) for word, condition in found.items()))
 
 
 def why_not(session: Session, need: Need, alumnus_id: int) -> list[str]:

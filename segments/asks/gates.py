@@ -43,11 +43,16 @@ def still_to_ask(session: Session, ids: Sequence[UUID], at: datetime) -> Mapping
     for row in rows:
         if row.key == row.origin and row.Ask.request_id is not None:
             asking.setdefault(row.Ask.request_id, []).append((row.id, row.Ask))
-        elif ":confirmed:" in row.key and row.promise is CommitmentState.CANCELLED:
+        elif _needs_promise(row.key) and row.promise is CommitmentState.CANCELLED:
             held[row.id] = STOPPED
     for request_id, letters in asking.items():
         held |= _held(session, session.get_one(Request, request_id), letters, at)
     return held
+
+
+def _needs_promise(key: str) -> bool:
+    """Whether a letter only makes sense while a promise stands."""
+    return ":confirmed:" in key or key.endswith(":reminder")
 
 
 def _held(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm.accounts.models import User
 from crm.alumni.models import Alumnus
@@ -21,7 +21,9 @@ LARGEST_ID = 2**63 - 1
 
 
 def cleared_on(
-    level: int, day: date | ColumnElement[date], school_id: int | ColumnElement[int] | None
+    level: int,
+    day: date | ColumnElement[date],
+    school_id: int | ColumnElement[int] | InstrumentedAttribute[int] | None,
 ) -> ColumnElement[bool]:
     """A condition on `Alumnus.id`: holds `level` on that day, accepted by the school.
 

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 from flask import Flask
 
+from crm.core.extend import Panel, PeriodicJob, extensions
+from segments.desk.advance import advance
+from segments.desk.cli import advance_command, match_command
+from segments.desk.panel import load, todo
+from segments.desk.routes import bp
+from segments.requests.cli import requests
+from segments.requests.extend import request_extensions
+
+EVERY = 300
+
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register routes, commands, the request's progress, what needs doing and the periodic job."""
+    app.register_blueprint(bp)
+    requests.add_command(match_command)
+    requests.add_command(advance_command)
+    known = extensions(app)
+    known.todo.append(todo)
+    known.jobs.append(PeriodicJob("requests.advance", EVERY, advance))
+    request_extensions(app).panels.append(
+        Panel("desk", "segments/desk/_panel.html", order=10, load=load)
+    )

@@ -1,0 +1,164 @@
+"""Moves every request on as far as time allows; an edge: commits step by step, safe to repeat.
+
+Holds run out, letters that did not go call their asks off, the next wave goes where a request was
+left to run by itself, both sides are reminded, and what is past is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from crm.accounts.models import User
+from crm.alumni.models import Alumnus
+from crm.core.database import db
+from crm.core.errors import Conflict, Invalid
+from crm.core.viewer import SYSTEM
+from crm.mail.models import Message
+from crm.schools.models import School
+from segments.asks.afterwards import close_if_settled
+from segments.asks.letters import write_to_alumnus
+from segments.asks.models import Ask, Commitment, CommitmentState
+from segments.asks.queries import ask_counts
+from segments.asks.service import expire_holds, lock_request, send_wave, settle_unsent
+from segments.desk.queries import next_wave, past_ones, to_move_on
+from segments.desk.waves import suggest
+from segments.requests.letters import request_words, spoken, when, write_to_school
+from segments.requests.models import Request, RequestState
+from segments.requests.service import ASKABLE
+
+log = structlog.get_logger(__name__)
+REMIND_AHEAD = timedelta(hours=48)
+ASK_AFTER = timedelta(hours=12)
+ASK_UNTIL = timedelta(days=30)
+FRESH = timedelta(hours=24)
+
+
+@dataclass
+class Advanced:
+    """What one run did."""
+
+    expired: int = 0
+    cancelled: int = 0
+    waves: int = 0
+    asked: int = 0
+    reminded: int = 0
+    closed: int = 0
+
+    def plain(self) -> dict[str, int]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def advance(at: datetime) -> Advanced:
+    """Do what is due at this moment; each step commits, each request by itself."""
+    session, done = db.session(), Advanced()
+    done.cancelled = settle_unsent(session)
+    done.expired = expire_holds(session, at)
+    session.commit()
+    done.cancelled += settle_unsent(session)
+    session.commit()
+    for request_id in to_move_on(session, at):
+        _each(session, request_id, lambda request: _next_wave(session, request, done, at))
+    done.reminded = remind_people(session, at) + remind_schools(session, at)
+    session.commit()
+    for request_id in past_ones(session, at):
+        _each(session, request_id, lambda request: _close(session, request, done, at))
+    return done
+
+
+def _each(session: Session, request_id: int, act: Callable[[Request], None]) -> None:
+    """Act on one request; what one of them refuses never stops the others."""
+    try:
+        act(lock_request(session, session.get_one(Request, request_id)))
+        session.commit()
+    except (Conflict, Invalid) as error:
+        session.rollback()
+        log.warning("desk.skipped", request=request_id, why=type(error).__name__)
+
+
+def _next_wave(session: Session, request: Request, done: Advanced, at: datetime) -> None:
+    """The suggested wave of a request, or the honest word that nobody is left."""
+    if request.state not in ASKABLE:
+        return
+    wave = next_wave(session, request.id)
+    _found, chosen = suggest(session, request, at=at, wave=wave)
+    if not chosen:
+        request.reason = "nobody_left"
+        return
+    sent = send_wave(session, request, [c.pick() for c in chosen], by=SYSTEM, at=at)
+    done.waves += bool(sent.asked)
+    done.asked += len(sent.asked)
+
+
+def _close(session: Session, request: Request, done: Advanced, at: datetime) -> None:
+    """End a request whose dates are over, and say so to the school if nobody was found."""
+    if request.state is RequestState.SUBMITTED:
+        request.state, request.closed_at = RequestState.UNFILLED, at
+        request.reason = "dates_passed"
+    else:
+        close_if_settled(session, request, at=at)
+    if request.state is RequestState.UNFILLED:
+        asked = str(sum(ask_counts(session, request.id).values()))
+        write_to_school(
+            session, request, "request-unfilled", key="unfilled", merge={"asked": asked}, at=at
+        )
+    done.closed += request.closed_at == at
+
+
+def remind_people(session: Session, at: datetime) -> int:
+    """Remind everybody whose visit is near, once; answers how many."""
+    rows = _promises(session, "ask:", ":reminder", Commitment.ask_id, at, near=True)
+    for row in rows:
+        commitment, ask, person, request, zone = row
+        language = spoken(person.language)
+        time = when(commitment.starts_at, commitment.ends_at, ZoneInfo(zone), language)
+        words = request_words(session, request, person.language)
+        write_to_alumnus(
+            session, ask, "visit-reminder", key="reminder", merge={**words, "time": time}, at=at,
+            expires_at=commitment.starts_at,
+        )  # fmt: skip
+    return len(rows)
+
+
+def remind_schools(session: Session, at: datetime) -> int:
+    """Ask every school how a visit was, once; answers how many."""
+    rows = _promises(session, "request:", ":attendance:", Commitment.request_id, at, near=False)
+    for commitment, _ask, person, request, _zone in rows:
+        write_to_school(
+            session, request, "attendance-reminder", key=f"attendance:{commitment.id}",
+            merge={"person_name": person.full_name}, at=at,
+        )  # fmt: skip
+    return len(rows)
+
+
+def _promises(
+    session: Session, prefix: str, suffix: str, owner: object, at: datetime, *, near: bool
+) -> list[Row[Commitment, Ask, Alumnus, Request, str]]:
+    """Promises just ahead, or just over, about which no letter was queued yet."""
+    key = func.concat(prefix, owner, suffix, *(() if near else (Commitment.id,)))
+    statement = (
+        select(Commitment, Ask, Alumnus, Request, School.time_zone)
+        .join(Ask, Ask.id == Commitment.ask_id)
+        .join(Alumnus, Alumnus.id == Commitment.alumnus_id)
+        .join(Request, Request.id == Commitment.request_id)
+        .join(School, School.id == Request.school_id)
+        .where(Commitment.state == CommitmentState.PLANNED)
+        .where(~select(Message.id).where(Message.key == key).exists())
+        .order_by(Commitment.id)
+        .limit(1000)
+    )
+    if near:
+        ahead = Commitment.starts_at.between(at, at + REMIND_AHEAD)
+        statement = statement.where(ahead, Ask.answered_at <= at - FRESH)
+    else:
+        over = Commitment.ends_at.between(at - ASK_UNTIL, at - ASK_AFTER)
+        active = select(User.id).where(User.active)
+        statement = statement.where(over, Request.created_by.in_(active))
+    return list(session.execute(statement))

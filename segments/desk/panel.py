@@ -1,0 +1,66 @@
+"""What the desk adds to a request's page and to the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from crm.core.database import db
+from crm.core.extend import Todo
+from crm.core.viewer import Permission, Viewer
+from segments.asks.forms import AttendanceForm
+from segments.asks.models import CommitmentState
+from segments.asks.panel import OUTCOMES, STATES, TONES
+from segments.asks.queries import asks_of_request, commitments_of, places_left
+from segments.desk.queries import counts_of_todo, lapsed_promises, progress
+from segments.requests.models import Request, RequestState
+from segments.requests.page import zone_of
+from segments.requests.service import ASKABLE
+
+WORDS = {
+    "late": (_("requests run out of time"), "bad", 10),
+    "nobody_left": (_("requests have nobody left to ask"), "bad", 15),
+    "lapsed": (_("promised visits lack a clearance on their day"), "bad", 12),
+    "attendance": (_("visits wait for the school's word"), "warn", 40),
+}
+
+
+def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | None:
+    """How far a request has come, who said yes, who was asked, and the next step."""
+    session = db.session()
+    may_ask = viewer.may(Permission.REQUESTS_ASK)
+    may_post = viewer.may(Permission.REQUESTS_CREATE)
+    lapsed = lapsed_promises(session, request.id) if may_post else set()
+    promises = [
+        {
+            "promise": row[0], "person": row[1], "email": row[2] if may_post else None,
+            "phone": row[3] if may_post else None, "outcome": OUTCOMES[row[0].state],
+            "to_confirm": may_post and row[0].state is CommitmentState.PLANNED
+            and row[0].starts_at <= at,
+            "lapsed": row[0].id in lapsed,
+        }
+        for row in commitments_of(session, request.id)
+    ]  # fmt: skip
+    return {
+        "steps": progress(session, request), "promises": promises, "request_row": request,
+        "form": AttendanceForm(), "zone": zone_of(session, request), "states": STATES,
+        "tones": TONES, "asks": asks_of_request(session, request.id) if may_ask else [],
+        "can_ask": may_ask and request.state in ASKABLE and places_left(session, request) > 0,
+        "nobody_left": request.reason == "nobody_left" and request.state in ASKABLE,
+        "draft": request.state is RequestState.DRAFT,
+    }  # fmt: skip
+
+
+def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
+    """Requests that would slip through the cracks."""
+    if not viewer.may(Permission.REQUESTS_CREATE):
+        return
+    counts = counts_of_todo(session, viewer, at)
+    for key, (label, tone, order) in WORDS.items():
+        group = "filled" if key in {"attendance", "lapsed"} else "asking"
+        yield Todo(label, counts[key], url_for("requests.index", group=group), tone, order)

@@ -1,0 +1,168 @@
+"""Reads of the request desk: progress, and what needs somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus
+from crm.core.viewer import Viewer
+from crm.schools.models import School
+from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.queries import KEPT, ask_counts, places_taken
+from segments.clearance.queries import cleared_on
+from segments.clearance.rules import NEEDED
+from segments.requests.access import visible_requests
+from segments.requests.models import Request, RequestDate, RequestState
+from segments.requests.service import ASKABLE
+
+LATE = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One station on the way of a request: reached or not, and what to say of it."""
+
+    key: str
+    label: Any
+    reached: bool
+    note: str = ""
+
+
+def progress(session: Session, request: Request) -> list[Step]:
+    """The stations of a request, so that a school need not phone to know."""
+    asked = ask_counts(session, request.id)
+    taken = places_taken(session, request)
+    settled = _settled(session, request.id)
+    state, total = request.state, sum(asked.values()) - asked.get(AskState.CANCELLED, 0)
+    full = taken >= request.places
+    waiting = asked.get(AskState.OPEN, 0)
+    return [
+        Step("posted", _("Posted"), state is not RequestState.DRAFT),
+        Step("approved", _("Approved"), request.approved_at is not None),
+        Step("asking", _("Asking"), total > 0, f"{total} ({waiting})" if waiting else str(total)),
+        Step("held", _("Held"), taken > 0, f"{taken}/{request.places}"),
+        Step("confirmed", _("Confirmed"), full),
+        Step("done", _("Done"), settled.came > 0 and not settled.planned),
+        Step("thanked", _("Thanked"), settled.thanked > 0 and not settled.planned),
+    ]
+
+
+def _settled(session: Session, request_id: int) -> Row[int, int, int]:
+    state = Commitment.state
+    return session.execute(
+        select(
+            func.count().filter(state == CommitmentState.ATTENDED).label("came"),
+            func.count().filter(state == CommitmentState.PLANNED).label("planned"),
+            func.count().filter(Commitment.thanked_at.is_not(None)).label("thanked"),
+        ).where(Commitment.request_id == request_id)
+    ).one()
+
+
+def _places_free() -> ColumnElement[bool]:
+    taken = select(func.count()).where(
+        Commitment.request_id == Request.id, Commitment.state.in_(KEPT)
+    )
+    return taken.scalar_subquery() < Request.places
+
+
+def _last_date() -> ColumnElement[Any]:
+    last = select(func.max(RequestDate.starts_at)).where(RequestDate.request_id == Request.id)
+    return last.scalar_subquery()
+
+
+def to_move_on(session: Session, at: datetime) -> Sequence[int]:
+    """Requests that want their next wave by themselves: places free, nobody thinking.
+
+    One for which nobody was left waits for a person, who may widen it or try again.
+    """
+    thinking = exists().where(Ask.request_id == Request.id, Ask.state == AskState.OPEN)
+    statement = select(Request.id).where(
+        Request.state.in_(ASKABLE),
+        Request.auto,
+        ~thinking,
+        _places_free(),
+        _last_date() > at,
+        Request.reason.is_distinct_from("nobody_left"),
+    )
+    return session.scalars(statement.order_by(Request.created_at, Request.id)).all()
+
+
+def past_ones(session: Session, at: datetime) -> Sequence[int]:
+    """Open requests whose last date is over."""
+    states = {*ASKABLE, RequestState.SUBMITTED, RequestState.FILLED}
+    promised = exists().where(
+        Commitment.request_id == Request.id, Commitment.state == CommitmentState.PLANNED
+    )
+    statement = select(Request.id).where(Request.state.in_(states), _last_date() <= at, ~promised)
+    return session.scalars(statement.order_by(Request.id)).all()
+
+
+def counts_of_todo(session: Session, viewer: Viewer, at: datetime) -> dict[str, int]:
+    """How many requests run late, have nobody left, wait for attendance, or lost a clearance."""
+    mine = visible_requests(viewer)
+    open_ones = and_(mine, Request.state.in_(ASKABLE), _places_free())
+    late = and_(open_ones, _last_date() < at + LATE, _last_date() > at)
+    return {
+        "late": _count(session, late),
+        "nobody_left": _count(session, and_(open_ones, Request.reason == "nobody_left")),
+        "attendance": _promises(session, mine, Commitment.ends_at < at),
+        "lapsed": _promises(session, mine, Commitment.starts_at > at, ~_still_cleared()),
+    }
+
+
+def _count(session: Session, condition: ColumnElement[bool]) -> int:
+    return session.scalars(select(func.count()).select_from(Request).where(condition)).one()
+
+
+def _promises(session: Session, *conditions: ColumnElement[bool]) -> int:
+    statement = (
+        select(func.count())
+        .select_from(Commitment)
+        .join(Request, Request.id == Commitment.request_id)
+        .join(School, School.id == Request.school_id)
+        .join(Alumnus, Alumnus.id == Commitment.alumnus_id)
+        .where(Commitment.state == CommitmentState.PLANNED, *conditions)
+    )
+    return session.scalars(statement).one()
+
+
+def _still_cleared() -> ColumnElement[bool]:
+    """The person of a promise holds what its request takes, on its day."""
+    day = func.date(func.timezone(School.time_zone, Commitment.starts_at))
+    return or_(
+        *(
+            and_(
+                Request.supervision == supervision, Request.place == place,
+                cleared_on(level, day, Request.school_id),
+            )
+            for (supervision, place), level in NEEDED.items()
+        )
+    )  # fmt: skip
+
+
+def lapsed_promises(session: Session, request_id: int) -> set[int]:
+    """The ids of the promises of a request whose person is no longer cleared for their day."""
+    statement = (
+        select(Commitment.id)
+        .join(Request, Request.id == Commitment.request_id)
+        .join(School, School.id == Request.school_id)
+        .join(Alumnus, Alumnus.id == Commitment.alumnus_id)
+        .where(
+            Request.id == request_id, Commitment.state == CommitmentState.PLANNED,
+            ~_still_cleared(),
+        )
+    )  # fmt: skip
+    return set(session.scalars(statement))
+
+
+def next_wave(session: Session, request_id: int) -> int:
+    """The number of the coming wave."""
+    last = session.scalar(select(func.max(Ask.wave)).where(Ask.request_id == request_id))
+    return int(last or 0) + 1

@@ -1,0 +1,59 @@
+"""The request desk's pages: whom to ask and why, and sending the wave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from crm.accounts.access import current_viewer, requires
+from crm.core import clock
+from crm.core.database import db
+from crm.core.viewer import Permission
+from segments.asks.eligibility import WORDS
+from segments.asks.queries import places_left
+from segments.desk import service
+from segments.desk.forms import PersonForm, WaveForm
+from segments.desk.waves import suggest
+from segments.requests.access import load_request
+from segments.requests.page import facts
+
+bp = Blueprint("desk", __name__, url_prefix="/requests")
+
+
+@bp.get("/<int:request_id>/candidates")
+@requires(Permission.REQUESTS_ASK)
+def candidates(request_id: int) -> str:
+    """Ranked suggestions with reasons, those to ask next ticked, and why the others cannot be."""
+    viewer, at, session = current_viewer(), clock.now(), db.session()
+    found = load_request(session, viewer, request_id)
+    wave = service.coming_wave(session, found)
+    match, chosen = suggest(session, found, at=at, viewer=viewer, wave=wave)
+    named = service.look_up(session, found, request.args.get("person", ""), viewer=viewer, at=at)
+    return render_template(
+        "segments/desk/candidates.html", request_row=found, match=match, named=named, words=WORDS,
+        chosen={c.alumnus_id for c in chosen}, wave=wave, left=places_left(session, found),
+        form=WaveForm(data={"auto": found.auto}),
+        person=PersonForm(request.args, meta={"csrf": False}),
+        **facts(session, found),
+    )  # fmt: skip
+
+
+@bp.post("/<int:request_id>/asks")
+@requires(Permission.REQUESTS_ASK)
+def send(request_id: int) -> Any:
+    """Ask the people who were ticked."""
+    viewer, form = current_viewer(), WaveForm()
+    found = load_request(db.session(), viewer, request_id, lock=True)
+    people = {int(p) for p in request.form.getlist("person") if p.isascii() and p.isdecimal()}
+    wave = service.ask_chosen(
+        db.session(), found, people, auto=bool(form.auto.data), by=viewer, at=clock.now()
+    )
+    db.session.commit()
+    flash(ngettext("One person is asked.", "%(num)s people are asked.", len(wave.asked)))
+    for alumnus_id, reason in wave.left_out.items():
+        why = WORDS.get(reason, reason)
+        flash(_("Person %(id)s was left out: they %(why)s.", id=alumnus_id, why=why), "info")
+    return redirect(url_for("requests.detail", request_id=request_id), 303)
