@@ -26,14 +26,14 @@ def happened(*conditions: Condition) -> Condition:
     )
 
 
-def _kind(name: str, context: QueryContext) -> str:
+def _kind(name: str, context: QueryContext, *, dotted: str = "") -> str:
     """The kind as it is stored; files may bring kinds of their own."""
     kind = name.strip().lower().replace(" ", "_").replace("-", "_")
     if kind in KINDS:
         return kind
     stored = select(Interaction.id).where(Interaction.kind == kind).limit(1)
     if context.session.scalar(stored) is None:
-        raise UnknownValue(f"Nothing called “{name}” was ever recorded.", KINDS)
+        raise UnknownValue(f"Nothing called “{name}” was ever recorded.", KINDS, name=dotted)
     return kind
 
 
@@ -42,7 +42,7 @@ def _did(match: FieldMatch, context: QueryContext) -> Condition:
 
 
 def _did_when(match: FieldMatch, context: QueryContext) -> Condition:
-    kind = _kind(match.name, context)
+    kind = _kind(match.name, context, dotted=match.name)
     return happened(Interaction.kind == kind, during(Interaction.occurred_at, match))
 
 
@@ -52,7 +52,8 @@ def _mode(match: FieldMatch, context: QueryContext) -> Condition:
 
 def _mode_when(match: FieldMatch, context: QueryContext) -> Condition:
     if match.name not in list(Mode):
-        raise UnknownValue(f"There is no mode “{match.name}”.", [mode.value for mode in Mode])
+        modes = [mode.value for mode in Mode]
+        raise UnknownValue(f"There is no mode “{match.name}”.", modes, name=match.name)
     return happened(Interaction.mode == Mode(match.name), during(Interaction.occurred_at, match))
 
 

@@ -97,8 +97,8 @@ class _Work:
         key = term.field
         for value in term.values:
             found, name = self.find(term, value)
-            match = self.match(found, value)
-            parts.append(self.ask(found, replace(match, name=name), value))
+            match = self.match(found, value, term)
+            parts.append(self.ask(found, replace(match, name=name), value, term))
             values.append(_canonical(found, value, match))
             self.used.add(found.key)
             if found.kind is not FieldKind.FLAG:
@@ -145,7 +145,7 @@ class _Work:
         """Names that may stand before a colon."""
         return [name.rstrip(".") for name in self.fields if ":" not in name]
 
-    def match(self, found: QueryField, value: One | Range) -> FieldMatch:
+    def match(self, found: QueryField, value: One | Range, term: Term) -> FieldMatch:
         """What the value asks of the field."""
         if found.kind is FieldKind.FLAG:
             return FieldMatch()
@@ -154,21 +154,31 @@ class _Work:
         try:
             return read(found, value, self.context.at, self.known.get(found.key, {}))
         except Invalid as error:
-            raise self.pointed(error, value) from error
+            raise _pointed(error, value, term) from error
 
-    def ask(self, found: QueryField, match: FieldMatch, value: One | Range) -> ColumnElement[bool]:
+    def ask(
+        self, found: QueryField, match: FieldMatch, value: One | Range, term: Term
+    ) -> ColumnElement[bool]:
         """The field's condition; what it refuses is said of the value."""
         try:
             return found.condition(match, self.context)
         except Invalid as error:
-            raise self.pointed(error, value) from error
+            raise _pointed(error, value, term) from error
 
-    def pointed(self, error: Invalid, value: One | Range) -> QueryError:
-        """The error, pointing at the value, with the nearest choice."""
-        choices: Sequence[str] = error.choices if isinstance(error, UnknownValue) else ()
-        wrong = value.text if isinstance(value, One) else _unknown(value, choices)
-        close = nearest(wrong, choices)
-        return _error(str(error), value.place, f'"{close}"' if " " in close else close)
+
+def _pointed(error: Invalid, value: One | Range, term: Term) -> QueryError:
+    """The error, pointing at the value (or the name after the dot), with the nearest choice."""
+    if not isinstance(error, UnknownValue):
+        return _error(str(error), value.place)
+    wrong, place = (
+        value.text if isinstance(value, One) else _unknown(value, error.choices),
+        value.place,
+    )
+    if error.name:
+        start = term.place.position + len(term.field) - len(error.name)
+        wrong, place = error.name, Place(start, len(error.name))
+    close = nearest(wrong, error.choices)
+    return _error(str(error), place, f'"{close}"' if " " in close else close)
 
 
 def _opposite(condition: ColumnElement[bool]) -> ColumnElement[bool]:

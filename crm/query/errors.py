@@ -27,11 +27,15 @@ class QueryError(Invalid):
 
 
 class UnknownValue(Invalid):
-    """A value that a field does not know; `choices` are those that it does."""
+    """A value that a field does not know; `choices` are those that it does.
 
-    def __init__(self, message: str, choices: Iterable[str]) -> None:
+    `name` is the word at fault where that is not the value but what follows the field's dot.
+    """
+
+    def __init__(self, message: str, choices: Iterable[str], *, name: str = "") -> None:
         super().__init__(message)
         self.choices = tuple(choices)
+        self.name = name
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -165,8 +165,8 @@ def _value(group: list[tuple[re.Match[str], Place]], place: Place) -> One | Rang
     if not low and not high:
         raise _fault("A value is missing here. Lists are written without blanks: a,b,c.", place)
     if len(low) > 1 or len(high) > 1 or len(dots) > 1:
-        odd = group[1][1] if len(low) > 1 else group[dots[0] + 1][1]
-        raise _fault("Put a comma between two values, or quotation marks around one.", odd)
+        odd = group[dots[1]] if len(dots) > 1 else group[1] if len(low) > 1 else group[dots[0] + 2]
+        raise _fault("Put a comma between two values, or quotation marks around one.", odd[1])
     if not dots:
         return _one(*low[0])
     end = group[-1][1]

@@ -104,7 +104,7 @@ def _moments(value: One | Range, at: datetime) -> FieldMatch:
     else:
         low = low_age or (_day(value.low)[0] if value.low else None)
         high = high_age or (_day(value.high)[1] if value.high else None)
-    if low is not None and high is not None and low > high:
+    if low is not None and high is not None and low >= high:
         raise Invalid("The range is the wrong way round.")
     return FieldMatch(low, high)
 
