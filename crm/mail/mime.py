@@ -115,8 +115,8 @@ def _value(value: str) -> bytes:
 
 def quoted(text: str) -> bytes:
     """Text as quoted-printable UTF-8 with CR LF line ends."""
-    lines = text.replace("\r\n", "\n").replace("\n", "\r\n")
-    return binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
+    lines = text.replace("\r\n", "\n").encode("utf-8", "replace")
+    return binascii.b2a_qp(lines, istext=True).replace(b"\n", b"\r\n")
 
 
 def _soft(coded: bytes) -> bytes:
