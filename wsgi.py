@@ -12,6 +12,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 import crm.app
+import demo.cli
 import lifecycle.app
 import segments.app
 from crm.core import application
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     crm.app.init_app(app)
     segments.app.init_app(app)
     lifecycle.app.init_app(app)
+    demo.cli.init_app(app)
     return app
 
 

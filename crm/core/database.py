@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Identity, MetaData, String
+from sqlalchemy import DateTime, Dialect, Identity, Interval, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -51,6 +51,10 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """A span added to or taken from a moment is an interval."""
+        return Interval() if isinstance(value, timedelta) else self
 
 
 class Choice(TypeDecorator[E], Generic[E]):

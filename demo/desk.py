@@ -1,0 +1,208 @@
+"""Schools' requests in the demo: posted, matched, asked, answered by the model, done and thanked."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, func, select
+
+from crm.accounts.access import viewer_for
+from crm.accounts.service import invite
+from crm.core import clock
+from crm.core.viewer import SYSTEM, Role, Viewer
+from crm.interactions.models import Interaction, Mode
+from crm.mail.delivery import deliver
+from crm.mail.models import Message, MessageState
+from crm.schools.models import School
+from demo.people import FIELDS, WAYS
+from demo.readers import Read
+from demo.truth import AskFacts, answer
+from segments.asks import answers
+from segments.asks.afterwards import confirm_attendance
+from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.clearance.service import record_clearance
+from segments.desk.advance import advance
+from segments.requests.draft import Draft, Slot
+from segments.requests.models import GradeBand, Place, Request, RequestDate, Supervision
+from segments.requests.service import approve, create_request
+
+if TYPE_CHECKING:
+    from demo.replay import Replay
+
+COORDINATOR = "coordinator@riverbend.example"
+ZONE = ZoneInfo("America/New_York")
+ROUNDS = (timedelta(0), timedelta(days=4), timedelta(days=8))
+REQUESTS_A_FORTNIGHT = 2.4
+"""For each 5,000 people."""
+TITLES = {
+    "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
+    "job_shadow": "A day at work in {subject}", "judge": "A judge for the {subject} fair",
+    "tutor": "After-school help with {subject}", "host": "A class visit to {subject}",
+}  # fmt: skip
+
+
+class Desk:
+    """The request desk of one replay: its schools, its staff, its open asks."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay = replay
+        self.schools: list[School] = []
+        self.teachers: dict[int, Viewer] = {}
+        self.seen: set[int] = set()
+
+    def begin(self, at: datetime) -> None:
+        """The district's staff: a coordinator, a liaison a cluster, a teacher a school."""
+        session = self.replay.session
+        self.schools = list(session.scalars(select(School).order_by(School.nces_id)))
+        invite(
+            session,
+            email=COORDINATOR,
+            role=Role.COORDINATOR,
+            name="Jo Alvarado-Lind",
+            by=SYSTEM,
+            at=at,
+        )
+        clusters = sorted({s.cluster_id for s in self.schools if s.cluster_id})
+        for n, cluster in enumerate(clusters, start=1):
+            invite(
+                session,
+                email=f"liaison{n}@riverbend.example",
+                role=Role.LIAISON,
+                name=f"Liaison {n}",
+                cluster_ids=[cluster],
+                by=SYSTEM,
+                at=at,
+            )
+        for n, school in enumerate(self.schools, start=1):
+            user, _link = invite(
+                session,
+                email=f"teacher{n}@riverbend.example",
+                role=Role.SCHOOL,
+                name=f"Teacher {n}",
+                school_ids=[school.id],
+                by=SYSTEM,
+                at=at,
+            )
+            self.teachers[school.id] = viewer_for(session, user)
+
+    def live(self, at: datetime) -> None:
+        """A fortnight at the desk: new requests, three rounds of asking and answering, visits."""
+        self._visits(at)
+        self._post(at)
+        for wait in ROUNDS:
+            moment = at + wait
+            if moment > self.replay.until:
+                return
+            with clock.at(moment):
+                self.replay.session.commit()
+                advance(moment)
+                deliver(self.replay.app, at=moment)
+            self._answers(min(moment + timedelta(days=1), self.replay.until))
+
+    def _post(self, at: datetime) -> None:
+        """What schools ask for in a fortnight of term; the coordinator approves it."""
+        random, session = self.replay.random, self.replay.session
+        if at.month in {7, 8}:
+            return
+        expected = REQUESTS_A_FORTNIGHT * max(0.4, self.replay.count / 5000)
+        for _ in range(int(expected) + (random.random() < expected % 1)):
+            school = random.choice(self.schools)
+            way = random.choices(WAYS, (0.4, 0.16, 0.14, 0.14, 0.1, 0.06))[0]
+            subject = random.choice([subject for _jobs, subject, _share in FIELDS.values()])
+            level = {"high": GradeBand.G9_12, "middle": GradeBand.G6_8}.get(
+                school.level, GradeBand.K_5
+            )
+            virtual = way in {"speak", "tutor"} and random.random() < 0.35
+            draft = Draft(
+                school_id=school.id, way_key=way, subject_key=subject, grade_band=level,
+                title=TITLES[way].format(subject=subject.replace("_", " ")),
+                slots=tuple(self._slot(at, 18 + 7 * k) for k in range(random.randint(1, 2))),
+                pupils=random.randint(12, 60), places=2 if way in {"judge", "mentor"} else 1,
+                place=Place.VIRTUAL if virtual else Place.SCHOOL, supervision=Supervision.SUPERVISED,
+            )  # fmt: skip
+            request = create_request(session, draft, by=self.teachers[school.id], at=at)
+            approve(session, request, by=SYSTEM, at=at)
+
+    def _slot(self, at: datetime, days: int) -> Slot:
+        day = (at + timedelta(days=days)).date()
+        day += timedelta(days=max(0, 7 - day.isoweekday()) % 7 if day.isoweekday() > 5 else 0)
+        if day.isoweekday() == 7:
+            day += timedelta(days=1)
+        begins = datetime.combine(day, time(10, 0), ZONE)
+        return Slot(begins, begins + timedelta(hours=1))
+
+    def _answers(self, at: datetime) -> None:
+        """Everybody who was asked and got the mail answers, or does not, by the model."""
+        random, session = self.replay.random, self.replay.session
+        for ask, request, asks_before, helped in self._open_asks(at):
+            person = self.replay.people.get(ask.alumnus_id)
+            self.seen.add(ask.id)
+            if person is None:
+                continue
+            facts = AskFacts(
+                way=ask.way_key, own_school=self._school(request).nces_id == person.school.nces_id,
+                subject=request.subject_key, virtual=request.place is Place.VIRTUAL,
+                helped_lately=bool(helped), asks_last_year=asks_before - 1,
+            )  # fmt: skip
+            said = answer(random, person, facts)
+            if said == "accepted":
+                dates = select(RequestDate).where(RequestDate.request_id == request.id)
+                first = session.scalars(dates.order_by(RequestDate.starts_at)).first()
+                if first is not None and first.starts_at > at:
+                    answers.accept(session, ask, date_id=first.id, at=at)
+            elif said == "declined":
+                answers.decline(session, ask, how="no", at=at)
+            session.commit()
+
+    def _open_asks(self, at: datetime) -> list[tuple[Ask, Request, int, int]]:
+        """Asks that arrived and wait, with how often the person was asked and helped lately."""
+        earlier, deed = Ask.__table__.alias("earlier"), Interaction
+        asked = select(func.count()).where(
+            earlier.c.alumnus_id == Ask.alumnus_id, earlier.c.asked_at > at - timedelta(days=365)
+        )
+        helped = select(func.count()).where(
+            deed.alumnus_id == Ask.alumnus_id, deed.mode == Mode.VOLUNTEER,
+            deed.occurred_at > at - timedelta(days=548),
+        )  # fmt: skip
+        arrived = and_(
+            Message.origin == func.concat("ask:", Ask.id), Message.state == MessageState.ACCEPTED
+        )
+        statement = (
+            select(Ask, Request, asked.scalar_subquery(), helped.scalar_subquery())
+            .join(Request, Request.id == Ask.request_id)
+            .where(Ask.state == AskState.OPEN, select(Message.id).where(arrived).exists())
+            .order_by(Ask.id)
+        )
+        rows = self.replay.session.execute(statement).all()
+        return [(a, r, n, h) for a, r, n, h in rows if a.id not in self.seen]
+
+    def _school(self, request: Request) -> School:
+        return next(school for school in self.schools if school.id == request.school_id)
+
+    def _visits(self, at: datetime) -> None:
+        """Schools say how the visits of the last fortnight went; whoever came is thanked."""
+        random, session = self.replay.random, self.replay.session
+        over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
+        over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)
+        for commitment, request in session.execute(over.order_by(Commitment.id)).all():
+            if random.random() < 0.08:
+                continue  # Some teachers never say how it went; the desk reminds them.
+            confirm_attendance(
+                session, commitment, attended=random.random() < 0.93, pupils=request.pupils,
+                by=self.teachers[request.school_id], at=at,
+            )  # fmt: skip
+
+    def clear(self, offered: list[Read], at: datetime) -> None:
+        """Most of those who offer help are cleared to work with pupils under supervision."""
+        for mail in offered:
+            if self.replay.random.random() < 0.7:
+                record_clearance(
+                    self.replay.session,
+                    mail.alumnus_id,
+                    level=2,
+                    granted_on=at.date(),
+                    by=SYSTEM,
+                    at=at,
+                )
