@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeDecorator
 
 T = TypeVar("T")
 PAGE = 50
@@ -74,7 +75,9 @@ def keyset(
 
 def _typed(value: Any, key: Any) -> Any:
     """The bound as the key's own Python type, or None where it cannot be."""
-    kind = key.type.python_type
+    # A type of our own answers `object` for itself; what it is made of knows better.
+    inner = key.type.impl_instance if isinstance(key.type, TypeDecorator) else key.type
+    kind = inner.python_type
     try:
         if kind is datetime:
             moment = datetime.fromisoformat(str(value))
