@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from wtforms import DateField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from crm.web.forms import Form
@@ -14,7 +15,9 @@ class ClearanceForm(Form):
     """A level, from when, until when, accepted where."""
 
     level = SelectField(
-        _("Level"), coerce=int, choices=[(n, level.label) for n, level in LEVELS.items()]
+        _("Level"),
+        coerce=int,
+        choices=[SelectChoice(n, level.label) for n, level in LEVELS.items()],
     )
     granted_on = DateField(_("Granted on"), validators=[InputRequired()])
     expires_on = DateField(_("Expires on (empty: the full two years)"), validators=[Optional()])

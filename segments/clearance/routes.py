@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect
 from flask_babel import gettext as _
 from werkzeug import Response
+from wtforms.fields.choices import SelectChoice
 
 from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
@@ -22,8 +23,10 @@ bp = Blueprint("clearance", __name__)
 def clearance_form(viewer: Viewer) -> ClearanceForm:
     """The form with the schools that this viewer may record for."""
     form = ClearanceForm()
-    schools = [(row.id, row.name) for row in schools_in_reach(db.session(), viewer)]
-    form.school_id.choices = [(0, _("Every school")), *schools] if viewer.sees_district else schools
+    schools = [SelectChoice(row.id, row.name) for row in schools_in_reach(db.session(), viewer)]
+    form.school_id.choices = (
+        [SelectChoice(0, _("Every school")), *schools] if viewer.sees_district else schools
+    )
     return form
 
 
