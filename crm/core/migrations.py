@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from flask import Flask
 from flask_migrate import upgrade
@@ -28,7 +29,7 @@ def pending(app: Flask) -> list[str]:
     db.session.rollback()
     try:
         steps = list(scripts.iterate_revisions("heads", here or "base"))
-    except CommandError as error:
+    except (CommandError, RevisionError) as error:
         raise Refused(
             [f"The database is at {', '.join(here)}, which this version does not know: update it."]
         ) from error
