@@ -88,14 +88,16 @@ def _event(told: Any) -> Event | None:
     kind, moment = payload.get("event"), told.get("timestamp")
     if kind == "bounce" and payload.get("type") == "blocked":
         kind = "blocked"
-    if kind not in KINDS or isinstance(moment, bool) or not isinstance(moment, int):
+    if not isinstance(kind, str) or kind not in KINDS:
+        return None
+    if isinstance(moment, bool) or not isinstance(moment, int):
         return None
     if not 0 < moment < 4_102_444_800:  # the year 2100
         return None
     agent = str(payload.get("useragent", "")).lower()
     machine = told.get("sg_machine_open") is True or any(word in agent for word in SCANNERS)
     return Event(
-        kind=str(kind), at=datetime.fromtimestamp(moment, UTC),
+        kind=kind, at=datetime.fromtimestamp(moment, UTC),
         address=address_key(str(payload.get("email", "")))[:320],
         message_id=_uuid(payload.get("message_id")), attempt=_small(payload.get("attempt")),
         machine=machine and kind in {"open", "click"}, reason=str(payload.get("reason", "")),
