@@ -41,11 +41,15 @@ class Form(FlaskForm):  # type: ignore[misc]
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
-            """Add the stripping filter to text fields, and bounds to all."""
+            """Add the stripping filter to text fields, bounds and an id of its own form to all."""
             if unbound_field.field_class.__name__ in TEXT_FIELDS:
                 filters = [*unbound_field.kwargs.get("filters", []), strip]
                 options = {**options, "filters": filters}
                 unbound_field.kwargs.pop("filters", None)
             field = super().bind_field(form, unbound_field, options)
             field.validators = [within_reason, *field.validators]
+            if "id" not in unbound_field.kwargs:
+                # Several forms share a page, and an id may stand there once.
+                field.id = f"{type(form).__name__.removesuffix('Form').lower()}-{field.id}"
+                field.label.field_id = field.id
             return field

@@ -83,7 +83,7 @@ def addresses(app: Flask, district: District, method: str) -> list[tuple[Rule, s
     adapter = app.url_map.bind("localhost")
     known = ((rule, district.values_for(rule)) for rule in rules(app, method))
     return [
-        (rule, str(adapter.build(rule.endpoint, values)))
+        (rule, adapter.build(rule.endpoint, values) + district.places.get(f"{rule.endpoint}?", ""))
         for rule, values in known
         if values is not None
     ]
@@ -101,10 +101,11 @@ def seed(make: Make) -> District:
     }
     person = make.alumnus("Zoë", "Nuñez", school=school, ways=("speak",), external_id="007")
     make.alumnus("Omar", "Haddad", school=school)
-    make.interaction(person)
+    talk = make.interaction(person)
     places = {
         "alumnus_id": person.id,
         "school_id": school.id,
+        "interaction_id": talk.id,
         "user_id": users[Role.VIEWER].id,
         "language": "en",
         **_session(make.session, users[Role.COORDINATOR], make),
@@ -206,6 +207,7 @@ def _lifecycle(make: Make, person: Alumnus) -> dict[str, Any]:
     return {
         "campaigns/key": "spring",
         "journeys/key": journey.key,
+        "journeys.people?": "?step=hello",
         **{f"campaigns.{e}/key": "draft" for e in drafts},
     }
 

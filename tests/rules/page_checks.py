@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import html5lib
@@ -17,6 +18,13 @@ def faults_of(html: str) -> list[str]:
         _structure, _identifiers, _references, _labels, _names, _forms, _inline, _outside,
     )  # fmt: skip
     return [*_parse(html), *(fault for check in checks for fault in check(page))]
+
+
+def faults_of_piece(html: str) -> list[str]:
+    """What is wrong with a fragment, which stands in a page already open."""
+    piece = BeautifulSoup(html, "html.parser")
+    checks = (_identifiers, _labels, _names, _forms, _inline, _outside)
+    return [fault for check in checks for fault in check(piece)]
 
 
 def _parse(html: str) -> list[str]:
@@ -94,7 +102,7 @@ def _names(page: BeautifulSoup) -> list[str]:
 def _forms(page: BeautifulSoup) -> list[str]:
     faults = []
     for form in page.find_all("form"):
-        token = form.find("input", attrs={"name": "csrf_token"})
+        token = form.find("input", attrs={"name": re.compile(r"csrf_token$")})
         if form.get("method", "get").lower() == "post" and token is None:
             faults.append(f"posted form without its token: {form.get('action')}")
         if form.get("method", "get").lower() == "get" and token is not None:

@@ -27,7 +27,7 @@ WRITES = re.compile(
     re.I,
 )
 SEEN = re.compile(r"update staff_session set seen_at", re.I)
-JUNK = ("\x00", "’ or 1=1 --", "9" * 400, "\ufffd\u202e\U0001f9d1", "[]{}()\"':*-", "a" * 100_000)
+JUNK = ("\x00", "’ or 1=1 --", "9" * 400, "\ufffd\u202e\U0001f9d1", "[]{}()\"':*-", "a" * 30_000)
 
 
 @pytest.fixture
@@ -109,9 +109,10 @@ def test_no_address_breaks_whatever_is_asked_of_it(
 ) -> None:
     broken = []
     for rule, address in addresses(app, district, "GET"):
+        plain = address.split("?")[0]
         for junk in JUNK:
             names = ("q", "after", "page", "year", "school", "fate", "state", "lang", "next", "way")
-            broken += tried(office, "GET", address, query_string=dict.fromkeys(names, junk))
+            broken += tried(office, "GET", plain, query_string=dict.fromkeys(names, junk))
         wrong = re.sub(r"<int:[^>]+>", "9" * 30, rule.rule)
         broken += tried(office, "GET", re.sub(r"<[^>]+>", "%00%ff", wrong))
     assert not broken, "\n".join(["", *broken])
