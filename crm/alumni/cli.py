@@ -14,9 +14,10 @@ from crm.alumni.queries import resolve_person
 from crm.core import clock
 from crm.core.cli import reporting, say
 from crm.core.database import db
+from crm.core.errors import Refused
 from crm.core.extend import QueryContext
 from crm.core.viewer import SYSTEM
-from crm.query import compile_query, count_up_to
+from crm.query import Compiled, compile_query, count_up_to
 
 EVERYBODY = 10_000_000
 
@@ -37,9 +38,7 @@ def find(query: str, only_count: bool, path: Path | None, limit: int) -> dict[st
     report: dict[str, Any] = {"query": compiled.text}
     report["count"] = count_up_to(session, compiled, EVERYBODY)[0]
     if path is not None:
-        with path.open("w", encoding="utf-8-sig", newline="") as target:
-            report["written"] = write_people(session, compiled, SYSTEM, target, at=at)
-        session.commit()
+        report["written"] = _write(path, compiled)
         say(f"{path}: people with a FERPA block are left out of every file.")
     if not only_count:
         page = people_page(session, compiled, after=None, size=limit)
@@ -48,6 +47,18 @@ def find(query: str, only_count: bool, path: Path | None, limit: int) -> dict[st
             for row in page.items
         ]
     return report
+
+
+def _write(path: Path, compiled: Compiled) -> int:
+    """Write the file and note it; raises `Refused` where none can be written."""
+    session = db.session()
+    try:
+        with path.open("w", encoding="utf-8-sig", newline="") as target:
+            written = write_people(session, compiled, SYSTEM, target, at=clock.now())
+    except OSError as error:
+        raise Refused([f"{path}: {error.strerror or error}"]) from error
+    session.commit()
+    return written
 
 
 @people.command("show")
