@@ -103,7 +103,7 @@ def _thank(session: Session, commitment: Commitment, request: Request, at: datet
 def close_if_settled(session: Session, request: Request, *, at: datetime) -> None:
     """End a request once nothing of it is still to come or to be confirmed."""
     counted = select(Commitment.state, func.count()).where(Commitment.request_id == request.id)
-    states = dict(session.execute(counted.group_by(Commitment.state)).tuples().all())
+    states = dict(session.execute(counted.group_by(Commitment.state)).all())
     if states.get(CommitmentState.PLANNED) or request.state not in {
         RequestState.FILLED, RequestState.ASKING, RequestState.APPROVED
     }:  # fmt: skip

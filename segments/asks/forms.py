@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from wtforms import DecimalField, IntegerField, RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 
 from crm.web.forms import Form
@@ -15,7 +16,9 @@ class AttendanceForm(Form):
     """What came of a visit."""
 
     attended = RadioField(
-        _("Did they come?"), choices=[("yes", _("Yes")), ("no", _("No"))], default="yes"
+        _("Did they come?"),
+        choices=[SelectChoice("yes", _("Yes")), SelectChoice("no", _("No"))],
+        default="yes",
     )
     hours = DecimalField(_("Hours"), validators=[Optional(), NumberRange(0, 24)])
     pupils = IntegerField(_("Pupils reached"), validators=[Optional(), NumberRange(0, MOST_PUPILS)])

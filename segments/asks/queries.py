@@ -35,7 +35,7 @@ def places_left(session: Session, request: Request) -> int:
 def ask_counts(session: Session, request_id: int) -> dict[AskState, int]:
     """How many asks of a request stand in each state."""
     statement = select(Ask.state, func.count()).where(Ask.request_id == request_id)
-    rows = session.execute(statement.group_by(Ask.state)).tuples().all()
+    rows = session.execute(statement.group_by(Ask.state)).all()
     found: dict[AskState, int] = dict(rows)
     return found
 

@@ -119,7 +119,7 @@ def _write_asks(
     ]  # fmt: skip
     statement = insert(Ask).values(rows).on_conflict_do_nothing()
     written = session.execute(statement.returning(Ask.alumnus_id, Ask.id))
-    return dict(written.tuples().all())
+    return dict(written.all())
 
 
 def expire_holds(session: Session, at: datetime) -> int:

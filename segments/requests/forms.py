@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as translated
 from flask_babel import lazy_gettext as _
 from wtforms import (
     DateField,
@@ -17,6 +18,7 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from crm.web.forms import Form
@@ -51,17 +53,22 @@ class RequestForm(Form):
     time_2 = TimeField(_("Starts at"), validators=[Optional()])
     date_3 = DateField(_("A third date"), validators=[Optional()])
     time_3 = TimeField(_("Starts at"), validators=[Optional()])
-    minutes = SelectField(_("How long?"), coerce=int, choices=list(MINUTES.items()), default=60)
-    grade_band = SelectField(_("Grades"), choices=[(k.value, v) for k, v in GRADES.items()])
+    minutes = SelectField(
+        _("How long?"), coerce=int, choices=[SelectChoice(*m) for m in MINUTES.items()], default=60
+    )
+    grade_band = SelectField(
+        _("Grades"), choices=[SelectChoice(k.value, v) for k, v in GRADES.items()]
+    )
     pupils = IntegerField(
         _("Pupils"), validators=[InputRequired(), NumberRange(1, MOST_PUPILS)], default=25
     )
     places = IntegerField(
         _("How many people?"), validators=[InputRequired(), NumberRange(1, MOST_PLACES)], default=1
     )
-    place = RadioField(_("Where?"), choices=[(k.value, v) for k, v in PLACES.items()])
+    place = RadioField(_("Where?"), choices=[SelectChoice(k.value, v) for k, v in PLACES.items()])
     supervision = RadioField(
-        _("Who watches the pupils?"), choices=[(k.value, v) for k, v in SUPERVISION.items()]
+        _("Who watches the pupils?"),
+        choices=[SelectChoice(k.value, v) for k, v in SUPERVISION.items()],
     )
     language = SelectField(_("Language"))
     title = StringField(_("Title (empty: we write one)"), validators=[Length(max=MAX_TITLE)])
@@ -69,10 +76,12 @@ class RequestForm(Form):
 
     def offer(self, *, schools: list[tuple[int, str]], ways: Any, subjects: Any) -> None:
         """Fill in the choices that the database knows."""
-        self.school_id.choices = schools
-        self.way_key.choices = [(way.key, way.label) for way in ways]
-        self.subject_key.choices = [("", _("Anything")), *((s.key, s.label) for s in subjects)]
-        self.language.choices = [("", _("Any")), *CONTENT_LANGUAGES.items()]
+        self.school_id.choices = [SelectChoice(*school) for school in schools]
+        self.way_key.choices = [SelectChoice(way.key, translated(way.label)) for way in ways]
+        about = [SelectChoice(s.key, translated(s.label)) for s in subjects]
+        self.subject_key.choices = [SelectChoice("", _("Anything")), *about]
+        spoken = [SelectChoice(*language) for language in CONTENT_LANGUAGES.items()]
+        self.language.choices = [SelectChoice("", _("Any")), *spoken]
 
     def draft(self, zone: ZoneInfo) -> Draft:
         """What was filled in; times are read in the school's zone."""

@@ -39,7 +39,7 @@ def dates_of(session: Session, request_id: int) -> Sequence[RequestDate]:
 def counts(session: Session, viewer: Viewer) -> dict[str, int]:
     """How many requests stand in each group of the board."""
     statement = select(Request.state, func.count()).where(visible_requests(viewer))
-    found = dict(session.execute(statement.group_by(Request.state)).tuples().all())
+    found = dict(session.execute(statement.group_by(Request.state)).all())
     return {group: sum(found.get(s, 0) for s in states) for group, states in GROUPS.items()}
 
 
@@ -82,7 +82,7 @@ def ages(session: Session, viewer: Viewer, at: datetime) -> Mapping[str, int]:
     statement = select(band.label("band"), func.count()).where(
         visible_requests(viewer), Request.state.in_(states)
     )
-    found: dict[str, int] = dict(session.execute(statement.group_by("band")).tuples().all())
+    found: dict[str, int] = dict(session.execute(statement.group_by("band")).all())
     return {name: found.get(name, 0) for name in (*AGES, "old")}
 
 
