@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.fields import during
@@ -65,19 +65,6 @@ def _last(match: FieldMatch, context: QueryContext) -> Condition:
     return and_(within, ~happened(Interaction.occurred_at >= match.high))
 
 
-def _times(match: FieldMatch, context: QueryContext) -> Condition:
-    amount = (
-        select(func.count())
-        .select_from(Interaction)
-        .where(Interaction.alumnus_id == Alumnus.id, Interaction.machine.is_(False))
-        .correlate(Alumnus)
-        .scalar_subquery()
-    )
-    low = [amount >= match.low] if match.low is not None else []
-    high = [amount <= match.high] if match.high is not None else []
-    return and_(*low, *high)
-
-
 def _modes(session: Session) -> Mapping[str, Any]:
     return {mode.value: label for mode, label in MODES.items()}
 
@@ -96,8 +83,5 @@ FIELDS = (
     ),
     QueryField(
         "last", _("Last interaction"), FieldKind.DATE, _last, example="last:1y.."
-    ),
-    QueryField(
-        "times", _("How many interactions"), FieldKind.NUMBER, _times, example="times:3.."
     ),
 )  # fmt: skip

@@ -132,7 +132,6 @@ def test_what_people_did_is_asked_by_kind_mode_and_time(make: Make, find: Find) 
     assert find("did:talk_given") == {old.id, new.id}
     assert find("did.talk_given:1y") == {new.id}
     assert find("mode:volunteer -mode.volunteer:1y") == {old.id}
-    assert find("times:2..") == {new.id}
     assert find('did:"Band camp"') == {none.id}
 
 
