@@ -37,6 +37,7 @@ def report(server_url: URL) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_search_is_measured_beside_its_floor(report: dict[str, Any]) -> None:
     names = {figure["name"] for figure in report["figures"]}
     assert {"everybody, p50", "everybody, p95", "page in the middle, p95"} <= names
@@ -50,6 +51,7 @@ def test_a_wrong_area_is_named_before_anything_is_measured(server_url: URL) -> N
     assert "no such area: weather" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_district_is_thrown_away_even_when_measuring_fails(
     server_url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
