@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy import Select, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, AlumnusChange
@@ -86,10 +86,14 @@ def take_due(session: Session, at: datetime, limit: int) -> Sequence[Any]:
     return session.execute(statement).all()
 
 
+def latest_edition() -> Select[str]:
+    """The fingerprint of the definition that everybody was last placed by."""
+    return select(ContinuumEdition.sha256).order_by(ContinuumEdition.id.desc()).limit(1)
+
+
 def mark_all_if_redefined(session: Session, ladder: Continuum, at: datetime) -> None:
     """When the definition in force is a new one, have everybody placed by it."""
-    latest = select(ContinuumEdition.sha256).order_by(ContinuumEdition.id.desc()).limit(1)
-    if session.scalars(latest).one_or_none() == ladder.sha256:
+    if session.scalars(latest_edition()).one_or_none() == ladder.sha256:
         return
     session.add(ContinuumEdition(sha256=ladder.sha256, at=at))
     session.flush()

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from crm.alumni.models import Alumnus
+from crm.alumni.models import Alumnus, AlumnusChange
 from crm.core.errors import HomecomingError
-from lifecycle.continuum.service import sweep_batch
+from lifecycle.continuum.definition import continuum
+from lifecycle.continuum.models import Standing
+from lifecycle.continuum.service import latest_edition, sweep_batch
 from lifecycle.engine.changes import (
     end_departed,
     end_exits,
@@ -42,6 +44,25 @@ log = structlog.get_logger(__name__)
 BATCH = 5_000
 RANGE = 20_000
 RECHECK = timedelta(days=1)
+
+
+def changes_wait(session: Session, at: datetime) -> bool:
+    """Whether anybody changed, time moved anybody, or the definition is a new one: one probe."""
+    marked = select(AlumnusChange.alumnus_id).order_by(AlumnusChange.alumnus_id).limit(1)
+    due = select(Standing.next_at).where(Standing.next_at <= at).order_by(Standing.next_at).limit(1)
+    statement = select(
+        latest_edition().scalar_subquery() == continuum().sha256,
+        marked.scalar_subquery().is_not(None),
+        due.scalar_subquery().is_not(None),
+    )
+    known, changed, moved = session.execute(statement).one()
+    return not known or changed or moved
+
+
+def journeys_wait(session: Session, at: datetime) -> bool:
+    """Whether a journey is to meet everybody or to be cleared: one probe."""
+    stopped, meeting = _stopped().exists(), _meeting(at).exists()
+    return bool(session.scalar(select(or_(meeting, stopped))))
 
 
 def follow_changes(session: Session, at: datetime, report: AdvanceReport) -> None:
@@ -119,12 +140,16 @@ def fault_text(where: str, error: BaseException) -> str:
 
 def meet_everybody(session: Session, at: datetime, report: AdvanceReport) -> None:
     """Hold all people against journeys just published, and against each live one once a day."""
-    due = select(Journey.id).where(
+    for journey_id in session.scalars(_meeting(at)).all():
+        report.entered += _meet(session, journey_id, at)
+
+
+def _meeting(at: datetime) -> Select[int]:
+    """Live journeys that everybody is to be held against."""
+    return select(Journey.id).where(
         Journey.state == JourneyState.LIVE,
         or_(Journey.checked_at.is_(None), Journey.checked_at <= at - RECHECK),
     )
-    for journey_id in session.scalars(due).all():
-        report.entered += _meet(session, journey_id, at)
 
 
 def _meet(session: Session, journey_id: int, at: datetime) -> int:
@@ -174,13 +199,24 @@ def _finish(session: Session, journey_id: int, at: datetime) -> None:
 
 def clear_stopped(session: Session, at: datetime, report: AdvanceReport) -> None:
     """Let everybody out of stopped journeys, a batch a transaction."""
-    inside = exists().where(Enrollment.journey_id == Journey.id, IS_INSIDE)
-    stopped = select(Journey.id).where(Journey.state == JourneyState.STOPPED, inside)
-    for journey_id in session.scalars(stopped).all():
+    for journey_id in session.scalars(_stopped()).all():
         while ended := _clear(session, journey_id, at):
             report.ended += ended
             session.commit()
     session.commit()
+
+
+def _stopped() -> Select[int]:
+    """Stopped journeys that still have people inside."""
+    # The order costs nothing in the index and keeps the planner from reading the table instead.
+    inside = (
+        select(Enrollment.alumnus_id)
+        .where(Enrollment.journey_id == Journey.id, IS_INSIDE)
+        .order_by(Enrollment.alumnus_id)
+        .limit(1)
+        .lateral("inside")
+    )
+    return select(Journey.id).join(inside, true()).where(Journey.state == JourneyState.STOPPED)
 
 
 def _clear(session: Session, journey_id: int, at: datetime) -> int:

@@ -16,7 +16,7 @@ from crm.core.errors import HomecomingError
 from lifecycle.engine.changes import rows
 from lifecycle.engine.intake import fault_text
 from lifecycle.engine.report import AdvanceReport
-from lifecycle.engine.steps import Group, claim, relock, run_batch
+from lifecycle.engine.steps import Cursor, Group, Ran, claim, relock, run_batch, run_next
 from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
 
 log = structlog.get_logger(__name__)
@@ -40,19 +40,16 @@ class Runner:
     report: AdvanceReport
     size: int = FIRST
     aside: int = field(default=0, init=False)
+    after: Cursor | None = field(default=None, init=False)
 
     def run(self) -> bool:
         """Run the step batch by batch until nobody is due; False if a fault (noted) ended it."""
-        after: tuple[datetime, int] | None = None
         try:
             while True:
                 started = time.perf_counter()
-                due = claim(self.session, self.group, self.at, after, self.size)
-                if due:
-                    after = (due[-1].wake_at, due[-1].id)
-                    self.work([row.id for row in due])
+                size, claimed = self.size, self.next_batch()
                 self.session.commit()
-                if len(due) < self.size:
+                if claimed < size:
                     self.note_fault(None)
                     return True
                 self.resize(time.perf_counter() - started)
@@ -63,6 +60,36 @@ class Runner:
         except Faulty as error:
             self.note_fault(error.__cause__ or error)
         return False
+
+    def next_batch(self) -> int:
+        """Claim and run the next batch; answers how many were claimed."""
+        if self.group.is_plain:
+            try:
+                return self.next_plain()
+            except OperationalError:
+                raise
+            except DBAPIError:
+                # Undone; the same people are taken again below, and the row at fault is found.
+                self.session.rollback()
+        due = claim(self.session, self.group, self.at, self.after, self.size)
+        if due:
+            self.after = (due[-1].wake_at, due[-1].id)
+            self.work([row.id for row in due])
+        return len(due)
+
+    def next_plain(self) -> int:
+        """The whole batch in one statement, where nothing else has to be done for it."""
+        ran, claimed, last = run_next(self.session, self.group, self.at, self.after, self.size)
+        self.session.commit()
+        self.after = last or self.after
+        self.count(ran)
+        return claimed
+
+    def count(self, ran: Ran) -> None:
+        """Add to the tick's report what a committed batch did."""
+        self.report.stepped += ran.stepped
+        self.report.queued += ran.queued
+        self.report.ended += ran.ended
 
     def resize(self, took: float) -> None:
         """Keep a transaction well below half a second, and above nothing."""
@@ -85,9 +112,7 @@ class Runner:
             else:
                 self.halve(ids)
         else:
-            self.report.stepped += ran.stepped
-            self.report.queued += ran.queued
-            self.report.ended += ran.ended
+            self.count(ran)
 
     def halve(self, ids: Sequence[int]) -> None:
         """Try each half again by itself, in a transaction of its own."""

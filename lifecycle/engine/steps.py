@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    Select,
     SmallInteger,
     String,
     case,
@@ -34,12 +36,20 @@ from lifecycle.journeys.models import (
     IS_WAITING,
     Enrollment,
     EnrollmentState,
+    Journey,
+    JourneyState,
     JourneyVersion,
     StepRun,
 )
 from lifecycle.journeys.service import content_version
 
 LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
+
+
+Cursor = tuple[datetime, int]
+_SEEN = (
+    Enrollment.id, Enrollment.alumnus_id, Enrollment.seq, Enrollment.anchor_at, Enrollment.wake_at,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,11 @@ class Group:
         """The step itself."""
         return self.document.steps[self.step_no]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the step itself has to be done for those who are due."""
+        return self.document.exit is None and not isinstance(self.step, Send)
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -65,29 +80,42 @@ class Ran:
     ended: int = 0
 
 
-def claim(
-    session: Session, group: Group, at: datetime, after: tuple[datetime, int] | None, limit: int
-) -> Sequence[Any]:
-    """Lock the next due enrollments (id, wake_at) at a step, leaving other workers' alone."""
-    statement = (
-        select(Enrollment.id, Enrollment.wake_at)
+def _due(group: Group, at: datetime, after: Cursor | None, limit: int) -> Select[Any]:
+    """The next due enrollments at a step under lock, leaving other workers' alone.
+
+    None at all once the journey is paused or stopped. The cursor keeps the rows of the batches
+    before from being walked over again.
+    """
+    live = exists().where(
+        Journey.id == group.version.journey_id, Journey.state == JourneyState.LIVE
+    )
+    statement: Any = (
+        select(*_SEEN)
         .where(
             Enrollment.version_id == group.version.id,
             Enrollment.step_no == group.step_no,
             IS_WAITING,
             Enrollment.wake_at <= at,
+            live,
         )
         .order_by(Enrollment.wake_at, Enrollment.id)
         .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
+        .with_for_update(skip_locked=True, key_share=True, of=Enrollment)
     )
     if after is not None:
-        # A cursor, so that the rows of the batches before are not walked over again.
         statement = statement.where(
             func.row(Enrollment.wake_at, Enrollment.id)
             > func.row(literal(after[0], MOMENT), literal(after[1], Enrollment.id.type))
         )
-    return session.execute(statement).all()
+    found: Select[Any] = statement
+    return found
+
+
+def claim(
+    session: Session, group: Group, at: datetime, after: Cursor | None, limit: int
+) -> Sequence[Any]:
+    """Lock the next due enrollments at a step; answers rows with `id` and `wake_at`."""
+    return session.execute(_due(group, at, after, limit)).all()
 
 
 def relock(session: Session, group: Group, ids: Sequence[int], at: datetime) -> list[int]:
@@ -106,6 +134,26 @@ def relock(session: Session, group: Group, ids: Sequence[int], at: datetime) -> 
     return list(session.scalars(statement))
 
 
+def run_next(
+    session: Session, group: Group, at: datetime, after: Cursor | None, limit: int
+) -> tuple[Ran, int, Cursor | None]:
+    """Claim and run the next batch of a plain step in one statement; needs `group.is_plain`.
+
+    Answers what it did, how many it claimed, and the cursor for the batch after it.
+    """
+    due = _due(group, at, after, limit).cte("due")
+    last = (
+        select(due.c.wake_at, due.c.id).order_by(due.c.wake_at.desc(), due.c.id.desc()).limit(1)
+    ).subquery("last")
+    moved, logged = _advance(session, group, due, at)
+    claimed = select(func.count()).select_from(due).scalar_subquery()
+    statement = select(func.max(last.c.wake_at), func.max(last.c.id), claimed, moved)
+    found = session.execute(statement.select_from(last).add_cte(logged)).one()
+    wake_at, last_id, number, stepped = found
+    ended = stepped if isinstance(group.step, Exit) else 0
+    return Ran(stepped=stepped, ended=ended), number, (wake_at, last_id) if number else None
+
+
 def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) -> Ran:
     """Run the step for these locked enrollments, in the caller's transaction."""
     out: list[int] = []
@@ -114,10 +162,13 @@ def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) 
         out = end_exits(session, group.version, group.document, at, mine)
         gone = set(out)
         ids = [i for i in ids if i not in gone]
-    queued = 0
+    queued = stepped = 0
     if ids and isinstance(group.step, Send):
         queued = _queue(session, group, group.step, ids, at)
-    stepped = _advance(session, group, ids, at) if ids else 0
+    if ids:
+        chosen = select(*_SEEN).where(Enrollment.id == these(ids)).cte("due")
+        moved, logged = _advance(session, group, chosen, at)
+        stepped = session.scalars(select(moved).add_cte(logged)).one()
     ended = stepped if isinstance(group.step, Exit) else 0
     return Ran(stepped=stepped, queued=queued, ended=ended + len(out))
 
@@ -138,14 +189,14 @@ def _queue(session: Session, group: Group, step: Send, ids: Sequence[int], at: d
     )  # fmt: skip
 
 
-def outcome(session: Session, step: Step, at: datetime) -> ColumnElement[Any]:
-    """How the step turns out, as a column over an enrollment and its alumnus."""
+def outcome(session: Session, step: Step, due: CTE, at: datetime) -> ColumnElement[Any]:
+    """How the step turns out, as a column over a due enrollment (and its alumnus at a branch)."""
     if isinstance(step, WaitFor):
         happened = exists().where(
-            Interaction.alumnus_id == Enrollment.alumnus_id,
+            Interaction.alumnus_id == due.c.alumnus_id,
             Interaction.kind == step.interaction,
             Interaction.machine.is_(False),
-            Interaction.occurred_at.between(Enrollment.anchor_at, at),
+            Interaction.occurred_at.between(due.c.anchor_at, at),
         )
         return case((happened, literal("yes")), else_=literal("no"))
     if isinstance(step, Branch):
@@ -159,14 +210,17 @@ def outcome(session: Session, step: Step, at: datetime) -> ColumnElement[Any]:
     return literal("queued" if isinstance(step, Send) else "waited")
 
 
-def _advance(session: Session, group: Group, ids: Sequence[int], at: datetime) -> int:
-    """Log the step and move everybody on, in one statement; the log's key stops a second run."""
+def _advance(
+    session: Session, group: Group, due: CTE, at: datetime
+) -> tuple[ColumnElement[int], CTE]:
+    """Log the step and move everybody on: the number of those moved, and the log to add to it.
+
+    The log's key stops a second run; the number of steps run guards against a lost lock.
+    """
     step = group.step
-    decided = select(
-        Enrollment.id, Enrollment.seq, outcome(session, step, at).label("outcome")
-    ).where(Enrollment.id == these(ids))
+    decided: Any = select(due.c.id, due.c.seq, outcome(session, step, due, at).label("outcome"))
     if isinstance(step, Branch):
-        decided = decided.join(Alumnus, Alumnus.id == Enrollment.alumnus_id)
+        decided = decided.join(Alumnus, Alumnus.id == due.c.alumnus_id)
     done = decided.cte("decided")
     logged = insert(StepRun).from_select(
         LOG,
@@ -182,10 +236,8 @@ def _advance(session: Session, group: Group, ids: Sequence[int], at: datetime) -
         .returning(Enrollment.id)
         .cte("moved")
     )
-    statement = (
-        select(func.count()).select_from(moved).add_cte(logged.returning(StepRun.seq).cte("logged"))
-    )
-    return session.scalars(statement).one()
+    number = select(func.count()).select_from(moved).scalar_subquery()
+    return number, logged.returning(StepRun.seq).cte("logged")
 
 
 def _next(group: Group, found: ColumnElement[Any], at: datetime) -> Mapping[str, Any]:
