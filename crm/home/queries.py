@@ -14,7 +14,6 @@ from crm.alumni.models import Alumnus
 from crm.core.extend import FirstStep, Todo, extensions
 from crm.core.viewer import Permission, Viewer
 from crm.schools.models import School
-from crm.web.words import has_endpoint
 
 
 def what_needs(session: Session, viewer: Viewer, at: datetime) -> list[Todo]:
@@ -37,7 +36,7 @@ def records_first(session: Session, viewer: Viewer) -> Iterable[FirstStep]:
     yield FirstStep(
         label=_("Import your schools"),
         text=_("A file from the NCES school directory, or your own list with names and clusters."),
-        href=url_for("schools.index") if has_endpoint("schools.index") else "/",
+        href=url_for("schools.index"),
         done=bool(session.scalar(select(exists().where(School.id.is_not(None))))),
         order=10,
     )
@@ -45,7 +44,7 @@ def records_first(session: Session, viewer: Viewer) -> Iterable[FirstStep]:
         label=_("Import a roster"),
         text=_("An export of your student information system or a spreadsheet. You see every "
                "line's fate before anything is kept."),
-        href=url_for("imports.index") if has_endpoint("imports.index") else "/",
+        href=url_for("imports.index"),
         done=bool(session.scalar(select(exists().where(Alumnus.id.is_not(None))))),
         order=20,
     )  # fmt: skip

@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
-from crm.core.extend import Todo
+from crm.core.extend import FirstStep, Todo
 from crm.core.viewer import Permission, Viewer
 from lifecycle.campaigns import queries
 from lifecycle.campaigns.models import Campaign, CampaignState
@@ -39,3 +39,16 @@ def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     drafts = select(func.count()).select_from(Campaign).where(Campaign.state == CampaignState.DRAFT)
     count = session.scalars(drafts).one()
     yield Todo(_("campaign drafts to finish"), count, url_for("campaigns.index"), "quiet", 60)
+
+
+def first_step(session: Session, viewer: Viewer) -> Iterable[FirstStep]:
+    """Sending a first campaign."""
+    if not viewer.may(Permission.CAMPAIGNS_EDIT):
+        return
+    yield FirstStep(
+        label=_("Send your first letter"),
+        text=_("Choose who should hear from you, write it, look at it as one of them, and send."),
+        href=url_for("campaigns.new"),
+        done=bool(session.scalar(select(exists().where(Campaign.started_at.is_not(None))))),
+        order=40,
+    )

@@ -24,3 +24,4 @@ def init_app(app: Flask) -> None:
         Panel("sends", "lifecycle/campaigns/_sends.html", 30, cards.recent_sends)
     )
     registry.todo.append(cards.to_do)
+    registry.first_steps.append(cards.first_step)

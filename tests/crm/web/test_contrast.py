@@ -28,7 +28,7 @@ LINES = [
 
 
 def schemes() -> dict[str, dict[str, str]]:
-    light, dark = TOKENS.split("@media (prefers-color-scheme: dark)")
+    light, dark = TOKENS.split("@media screen and (prefers-color-scheme: dark)")
     pattern = re.compile(r"--hc-([a-z0-9-]+): (#[0-9a-f]{6});")
     day = dict(pattern.findall(light))
     return {"light": day, "dark": {**day, **dict(pattern.findall(dark))}}
