@@ -22,8 +22,10 @@ from demo.truth import AskFacts, answer
 from segments.asks import answers
 from segments.asks.afterwards import confirm_attendance
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.service import send_wave
 from segments.clearance.service import record_clearance
 from segments.desk.advance import advance
+from segments.desk.waves import suggest
 from segments.requests.draft import Draft, Slot
 from segments.requests.models import GradeBand, Place, Request, RequestDate, Supervision
 from segments.requests.service import approve, create_request
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
-ROUNDS = (timedelta(0), timedelta(days=4), timedelta(days=8))
-REQUESTS_A_FORTNIGHT = 2.4
+ROUNDS = (timedelta(0), timedelta(days=5))
+REQUESTS_A_STEP = 5.0
 """For each 5,000 people."""
 TITLES = {
     "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
@@ -88,7 +90,7 @@ class Desk:
             self.teachers[school.id] = viewer_for(session, user)
 
     def live(self, at: datetime) -> None:
-        """A fortnight at the desk: new requests, three rounds of asking and answering, visits."""
+        """Four weeks at the desk: new requests, two rounds of asking and answering, visits."""
         self._visits(at)
         self._post(at)
         for wait in ROUNDS:
@@ -102,11 +104,11 @@ class Desk:
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
     def _post(self, at: datetime) -> None:
-        """What schools ask for in a fortnight of term; the coordinator approves it."""
+        """What schools ask for in four weeks of term; the coordinator approves it."""
         random, session = self.replay.random, self.replay.session
         if at.month in {7, 8}:
             return
-        expected = REQUESTS_A_FORTNIGHT * max(0.4, self.replay.count / 5000)
+        expected = REQUESTS_A_STEP * max(0.4, self.replay.count / 5000)
         for _ in range(int(expected) + (random.random() < expected % 1)):
             school = random.choice(self.schools)
             way = random.choices(WAYS, (0.4, 0.16, 0.14, 0.14, 0.1, 0.06))[0]
@@ -124,6 +126,9 @@ class Desk:
             )  # fmt: skip
             request = create_request(session, draft, by=self.teachers[school.id], at=at)
             approve(session, request, by=SYSTEM, at=at)
+            _found, chosen = suggest(session, request, at=at)
+            if chosen:
+                send_wave(session, request, [c.pick() for c in chosen], by=SYSTEM, at=at)
 
     def _slot(self, at: datetime, days: int) -> Slot:
         day = (at + timedelta(days=days)).date()
@@ -182,7 +187,7 @@ class Desk:
         return next(school for school in self.schools if school.id == request.school_id)
 
     def _visits(self, at: datetime) -> None:
-        """Schools say how the visits of the last fortnight went; whoever came is thanked."""
+        """Schools say how the visits of the last four weeks went; whoever came is thanked."""
         random, session = self.replay.random, self.replay.session
         over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
         over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)
