@@ -122,14 +122,7 @@ def put_contact(
     shown, key = contact_form(kind, value)
     preferred = preferred and owner is ContactOwner.OWN
     if preferred:
-        session.execute(
-            update(ContactPoint)
-            .where(
-                ContactPoint.alumnus_id == alumnus.id, ContactPoint.kind == kind,
-                ContactPoint.preferred, ContactPoint.key != key,
-            )
-            .values(preferred=False, updated_at=at)
-        )  # fmt: skip
+        _unprefer_others(session, alumnus.id, kind, key, at=at)
     values = {
         "value": shown, "owner": owner, "status": status, "source": source, "updated_at": at,
         **({"preferred": True} if preferred else {}),
@@ -146,6 +139,17 @@ def put_contact(
     alumnus.updated_at = at
     session.flush()
     return point
+
+
+def _unprefer_others(
+    session: Session, alumnus_id: int, kind: ContactKind, key: str, *, at: datetime
+) -> None:
+    others = ContactPoint.alumnus_id == alumnus_id, ContactPoint.kind == kind
+    session.execute(
+        update(ContactPoint)
+        .where(*others, ContactPoint.preferred, ContactPoint.key != key)
+        .values(preferred=False, updated_at=at)
+    )
 
 
 def put_email(
