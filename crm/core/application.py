@@ -23,6 +23,8 @@ from crm.core.log import configure_logging, log_requests
 from crm.core.settings import Settings, secret_key
 
 MAX_UPLOAD = 512 * 1024 * 1024
+# Parameters hold people's data, and errors are logged.
+ENGINE = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "hide_parameters": True}
 
 
 def build(settings: Settings, *, root: Path) -> Flask:
@@ -40,12 +42,7 @@ def build(settings: Settings, *, root: Path) -> Flask:
         SETTINGS=settings,
         SECRET_KEY=secret_key(settings),
         SQLALCHEMY_DATABASE_URI=settings.database_url or "postgresql+psycopg://",
-        SQLALCHEMY_ENGINE_OPTIONS={
-            "pool_size": 10,
-            "max_overflow": 10,
-            "pool_pre_ping": True,
-            "hide_parameters": True,
-        },
+        SQLALCHEMY_ENGINE_OPTIONS=ENGINE,
         MAX_CONTENT_LENGTH=MAX_UPLOAD,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         SESSION_COOKIE_NAME="__Host-homecoming" if settings.secure else "homecoming",
