@@ -37,7 +37,6 @@ def build(settings: Settings, *, root: Path) -> Flask:
         static_folder=str(root / "static"),
         instance_path=str(settings.instance.resolve()),
     )
-    server = None if settings.database_url else EmbeddedServer(settings.instance)
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=secret_key(settings),
@@ -61,9 +60,7 @@ def build(settings: Settings, *, root: Path) -> Flask:
     extensions(app)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(root / "migrations"), compare_type=True)
-    if server is not None:
-        _connect_lazily(app, server)
-    app.extensions["homecoming.server"] = server
+    app.extensions["homecoming.server"] = _embedded(app, settings)
     app.extensions["homecoming.jobs"] = Jobs(app, lambda: database_address(app))
     log_requests(app)
     operations.init_app(app)
@@ -78,6 +75,15 @@ def database_address(app: Flask) -> str:
         server.acquire()
         url = server.url
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _embedded(app: Flask, settings: Settings) -> EmbeddedServer | None:
+    """The server of our own, where the settings name no other."""
+    if settings.database_url:
+        return None
+    server = EmbeddedServer(settings.instance)
+    _connect_lazily(app, server)
+    return server
 
 
 def _connect_lazily(app: Flask, server: EmbeddedServer) -> None:
