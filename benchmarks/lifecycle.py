@@ -59,7 +59,8 @@ ENTER = """insert into floor_enrollment (journey_id, version_id, alumnus_id, ent
 LOG = """insert into floor_step_run select id, seq, step_no, :word, null, :at
          from floor_enrollment where state = 'waiting' and step_no = :step and wake_at <= :at"""
 QUEUE = """insert into floor_message (id, key, alumnus_id, message_class, topic_key, origin,
-             version_id, merge, priority, state, queued_at, not_before, expires_at, attempt, delivery)
+             version_id, merge, priority, state,
+             queued_at, not_before, expires_at, attempt, delivery)
            select md5('journey:bench:' || e.id || ':' || e.seq)::uuid,
              'journey:bench:' || e.id || ':' || e.seq, e.alumnus_id, 'marketing', 'news',
              'journey:bench/letter', (select max(id) from content_version), '{}', 50, 'queued',

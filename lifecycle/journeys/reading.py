@@ -191,7 +191,9 @@ def _step(kind: str, step: dict[str, Any], after: Any) -> dict[str, Any]:
 
 def _source_path(where: Sequence[str | int]) -> Path:
     """The place in the text of a fault in the canonical form."""
-    path = [part for part in where if part not in KINDS or part == where[0]]
+    path = list(where)
+    if len(path) > 2 and path[0] == "steps":
+        del path[2]  # the kind, by which the step's form was chosen
     back = {"content": "send", "interaction": "wait_for", "reason": "exit", "arms": "branch"}
     return tuple(back.get(p, p) if isinstance(p, str) and n > 1 else p for n, p in enumerate(path))
 

@@ -82,11 +82,12 @@ def test_every_fault_is_named_with_its_line(coordinator: FlaskClient, session: S
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b"\x00\xff\xfe", b"a: [", b"- 1", b"[" * 90_000, b"{" * 90_000, b"- " * 45_000, b"? " * 45_000, b"a: " * 30_000,
-        b"- a\n" * 24_000, b"!" * 90_000, b"'" * 90_000, b"#" * 99_000, b"a: &x [*x]", b"x: !!python/none ''",
-        b"journey: " + b"9" * 200_000, b"journey: 2026-01-01\nsteps: {}", b"steps: [1, [], {}]",
+        b"", b"\x00\xff\xfe", b"a: [", b"- 1", b"[" * 90_000, b"{" * 90_000, b"- " * 45_000,
+        b"? " * 45_000, b"a: " * 30_000, b"- a\n" * 24_000, b"!" * 90_000, b"'" * 90_000,
+        b"#" * 99_000, b"a: &x [*x]", b"x: !!python/none ''", b"journey: " + b"9" * 200_000,
+        b"journey: 2026-01-01\nsteps: {}", b"steps: [1, [], {}]", b"? [a, b]\n: c",
         b"enter: {when: 7}\nsteps: [{id: [], send: {}}, {id: 1, wait: 999999999999999999999d}]",
-        b"? [a, b]\n: c", "journey: \ud800".encode("utf-8", "surrogatepass"),
+        "journey: \ud800".encode("utf-8", "surrogatepass"),
     ],
 )  # fmt: skip
 def test_no_file_breaks_the_page(coordinator: FlaskClient, raw: bytes) -> None:
@@ -171,4 +172,4 @@ def test_the_home_page_shows_the_map(coordinator: FlaskClient, make: Make, now: 
     advance(now)
     page = coordinator.get("/").text
     assert "People by phase of life and stage of engagement" in page
-    assert "/people?q=phase%3Aestablished+stage%3Aconnected" in page.replace("&amp;", "&")
+    assert "/people?q=phase%3Aestablished+stage%3Aaware" in page.replace("&amp;", "&")
