@@ -24,6 +24,7 @@ from crm.core.errors import Invalid
 from crm.core.extend import QueryContext, extensions
 from crm.core.viewer import Permission, Viewer
 from crm.query import QueryError, compile_query, count_up_to
+from crm.web.i18n import CONTENT_LANGUAGES
 
 bp = Blueprint("people", __name__, url_prefix="/people")
 
@@ -102,6 +103,7 @@ def _facts(viewer: Viewer, person: Alumnus, at: datetime) -> dict[str, Any]:
         "external_ids": people.external_ids_of(session, person.id) if edits else [],
         "panels": _panels(viewer, person, at),
         "edits": edits,
+        "content_languages": CONTENT_LANGUAGES,
         "contact_kinds": CONTACT_KINDS,
         "contact_statuses": CONTACT_STATUSES,
         "owners": OWNERS,
