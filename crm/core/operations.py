@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -135,22 +136,24 @@ def run(
 
 def listen(app: Flask, host: str, port: int) -> Any:
     """A web server bound to its port; raises `Refused` where it cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return create_server(
-            app,
-            host=host,
-            port=port,
-            threads=THREADS,
-            ident=None,
-            # ProxyFix reads these headers for as many proxies as are trusted, and no more; that
-            # they are there at all tells /metrics that the request came from elsewhere.
-            clear_untrusted_proxy_headers=False,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
-        )
-    except (OSError, ValueError) as error:
+        # Bound here: waitress leaves its socket open when the port is taken.
+        bound = socket.create_server((host.strip("[]"), port), family=family)
+    except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         problem = f"Cannot listen on {host} port {port}: {reason}. Try another --port."
         raise Refused([problem]) from error
+    return create_server(
+        app,
+        sockets=[bound],
+        threads=THREADS,
+        ident=None,
+        # ProxyFix reads these headers for as many proxies as are trusted, and no more; that they
+        # are there at all tells /metrics that the request came from elsewhere.
+        clear_untrusted_proxy_headers=False,
+        max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+    )
 
 
 def _run(**parts: Any) -> None:
