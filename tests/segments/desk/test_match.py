@@ -1,0 +1,187 @@
+"""Ranking with reasons, counts of those who cannot be asked, waves and the share that explores."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.core.viewer import Role
+from segments.asks.models import Ask, AskState
+from segments.desk.match import match
+from segments.desk.waves import explored, suggest, wave_size
+from tests.factories import Make
+from tests.segments.story import make_request, make_speaker
+
+
+def test_fit_chance_and_fairness_decide_in_plain_words(session: Session, make: Make) -> None:
+    cluster = make.cluster()
+    school = make.school(cluster=cluster, city="Atlanta", state="GA")
+    request = make_request(make, school)
+    near = {"city": "Atlanta", "state": "GA"}
+    best = make_speaker(make, "Best", school, subjects=("health",), **near)
+    make.interaction(best, days_ago=200)
+    nurse = make_speaker(
+        make, "Nurse", make.school(cluster=cluster), field_of_work="Health", **near
+    )
+    other = make_speaker(make, "Other", make.school(), state="CA", city="Fresno")
+    tired = make_speaker(make, "Tired", school, subjects=("health",), **near)
+    for days in (70, 100, 200):
+        asked_at = make.at - timedelta(days=days)
+        make.save(
+            Ask(alumnus_id=tired.id, way_key="mentor", state=AskState.NONE, asked_at=asked_at,
+                reasons=[])
+        )  # fmt: skip
+    found = match(session, request, at=make.at)
+    order = [c.alumnus_id for c in found.candidates]
+    assert order[0] == best.id
+    assert order.index(nurse.id) < order.index(other.id)
+    assert order.index(tired.id) > 0
+    words = {c.alumnus_id: " ".join(c.reasons) for c in found.candidates}
+    assert "went to this school (2015)" in words[best.id]
+    assert "helped once" in words[best.id]
+    assert "went to school in this cluster" in words[nurse.id]
+    assert "works in this field" in words[nurse.id]
+    assert "lives far away" in words[other.id]
+    assert "said yes to 0 of 3 asks" in words[tired.id]
+    assert [c.rank for c in found.candidates] == [1, 2, 3, 4]
+    assert all(0 < c.probability < 1 for c in found.candidates)
+
+
+def test_everybody_is_either_a_candidate_or_counted_with_a_reason(
+    session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    make_speaker(make, "Fine", school)
+    make.alumnus("Uncleared", school=school, ways=("speak",))
+    make_speaker(make, "Gone", school, deceased=True)
+    make.alumnus("Shy", school=school)
+    found = match(session, request, at=make.at)
+    assert found.eligible == 1
+    assert found.ineligible == {"not_cleared": 1, "deceased": 1, "way_not_offered": 1}
+    assert found.eligible + sum(found.ineligible.values()) == 4
+
+
+def test_matching_takes_a_fixed_number_of_statements(
+    session: Session, make: Make, queries: list[str]
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    make_speaker(make, "One", school)
+    queries.clear()
+    match(session, request, at=make.at)
+    few = len(queries)
+    for n in range(15):
+        make_speaker(make, f"More{n}", school)
+    session.flush()
+    queries.clear()
+    match(session, request, at=make.at)
+    assert len(queries) == few
+    assert few <= 10
+
+
+def test_an_empty_district_is_an_honest_answer(session: Session, make: Make) -> None:
+    request = make_request(make, make.school())
+    found = match(session, request, at=make.at)
+    assert (found.candidates, found.eligible, dict(found.ineligible)) == ((), 0, {})
+
+
+@given(
+    chances=st.lists(st.floats(0.001, 0.999), max_size=60).map(lambda c: sorted(c, reverse=True)),
+    places=st.integers(0, 8),
+)
+def test_a_wave_is_small_but_never_smaller_than_the_places(
+    chances: list[float], places: int
+) -> None:
+    size = wave_size(chances, places)
+    assert size <= len(chances)
+    assert size <= 5 * places + 2
+    assert size >= min(places, len(chances))
+    if 0 < size < min(len(chances), 5 * places + 2):
+        assert size <= places or sum(chances[: size - 1]) < 1.2 * places
+
+
+def test_a_tenth_of_all_places_in_waves_is_drawn() -> None:
+    drawn = sum(explored(5, f"{n}:1") for n in range(2000))
+    assert 900 < drawn < 1100
+    assert explored(5, "7:1") == explored(5, "7:1")
+    assert explored(30, "7:1") == 3
+
+
+def test_those_drawn_are_recorded_with_their_chance(session: Session, make: Make) -> None:
+    school = make.school()
+    request = make_request(make, school, places=5)
+    people = [make_speaker(make, f"Person{n}", school) for n in range(40)]
+    for n, person in enumerate(people):
+        for k in range(n % 5):
+            make.interaction(person, days_ago=100 + 10 * k)
+    found = match(session, request, at=make.at, limit=9, explore=2)
+    drawn = [c for c in found.candidates if c.chosen_by == "explore"]
+    assert len(found.candidates) == 11
+    assert len(drawn) == 2
+    assert all(c.rank > 9 and c.propensity == round(2 / 31, 6) for c in drawn)
+    assert found.candidates == match(session, request, at=make.at, limit=9, explore=2).candidates
+    _shown, chosen = suggest(session, request, at=make.at)
+    assert {c.chosen_by for c in chosen} == {"rank", "explore"}
+
+
+def test_the_command_answers_candidates_and_reasons(
+    runner: Any, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    ada = make_speaker(make, "Ada", school)
+    make.alumnus("Ben", school=school, ways=("speak",))
+    session.commit()
+    answer = runner.invoke(args=["requests", "match", str(request.id), "--json", "--limit", "5"])
+    report = json.loads(answer.output.splitlines()[-1])
+    assert [c["person_id"] for c in report["candidates"]] == [ada.id]
+    assert report["candidates"][0]["rank"] == 1
+    assert report["candidates"][0]["reasons"]
+    assert report["ineligible"] == {"not_cleared": 1}
+    assert runner.invoke(args=["requests", "match", "999999"]).exit_code == 1
+
+
+def test_a_liaison_is_shown_only_people_of_the_cluster(
+    login_as: Any, session: Session, make: Make
+) -> None:
+    cluster = make.cluster()
+    school = make.school(cluster=cluster)
+    request = make_request(make, school)
+    inside = make_speaker(make, "Inside", school)
+    outside = make_speaker(make, "Outside")
+    session.commit()
+    browser = login_as(make.user(Role.LIAISON, cluster=cluster))
+    page = browser.get(f"/requests/{request.id}/candidates").text
+    assert "Inside" in page
+    assert "Outside" not in page
+    forged = browser.post(f"/requests/{request.id}/asks", data={"person": [outside.id, "x", "²"]})
+    assert forged.status_code == 422
+    assert session.scalars(select(Ask)).all() == []
+    browser.post(f"/requests/{request.id}/asks", data={"person": [outside.id, inside.id]})
+    assert list(session.scalars(select(Ask.alumnus_id))) == [inside.id]
+
+
+def test_the_page_says_why_somebody_is_not_there(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    ben = make.alumnus("Ben", school=school, ways=("speak",), external_id="0077")
+    ben.paused_until = make.at.date()
+    session.commit()
+    page = coordinator.get(f"/requests/{request.id}/candidates?person=0077").text
+    assert "asked for a pause; lack the clearance on the date" in " ".join(page.split())
+    assert "Nobody can be asked now" in page
+    for text in ("nobody", "\x00", "9" * 400, "é" * 5000):
+        address = f"/requests/{request.id}/candidates"
+        answer = coordinator.get(address, query_string={"person": text})
+        assert answer.status_code < 500
+    assert ben.id
