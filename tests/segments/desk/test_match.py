@@ -83,7 +83,7 @@ def test_matching_takes_a_fixed_number_of_statements(
     session.flush()
     queries.clear()
     match(session, request, at=make.at)
-    assert len(queries) == few
+    assert len(queries) <= few
     assert few <= 10
 
 
