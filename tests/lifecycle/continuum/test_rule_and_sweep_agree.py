@@ -26,16 +26,28 @@ moments = st.one_of(
     st.lists(st.sampled_from(NEAR), max_size=5).map(lambda d: timedelta(days=sum(d))),
 )
 deeds = st.tuples(moments, st.sampled_from(list(Mode)), st.booleans())
+spaced = st.lists(
+    st.tuples(st.sampled_from(NEAR), st.sampled_from(list(Mode)), st.just(False)), max_size=10
+).map(
+    lambda steps: [
+        (timedelta(days=sum(gap for gap, _, _ in steps[: n + 1])), mode, machine)
+        for n, (_, mode, machine) in enumerate(steps)
+    ]
+)
+"""Histories whose gaps are those around which the definition decides."""
+
 graduations = st.one_of(
     st.none(), st.dates(date(1990, 1, 1), date(2030, 1, 1)), st.just(date(2024, 2, 29))
 )
 people = st.tuples(
-    graduations, st.sampled_from([None, 1, 1999, 2024, 2031]), st.lists(deeds, max_size=12)
+    graduations,
+    st.sampled_from([None, 1, 1999, 2024, 2031]),
+    st.one_of(st.lists(deeds, max_size=12), spaced),
 )
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(people, min_size=1, max_size=4), st.lists(moments, min_size=1, max_size=5))
 def test_any_history_swept_at_any_times_equals_the_rule(

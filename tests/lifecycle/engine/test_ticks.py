@@ -98,7 +98,7 @@ def test_what_is_waited_for_wakes_at_the_next_tick(
     advance(now)
     words = {"kind": "profile_updated", "mode": Mode.COMMUNICATION, "days_ago": -2.0}
     make.interaction(person, **words)
-    make.interaction(robot, machine=True, **words)
+    make.interaction(robot, machine=True, **{**words, "days_ago": -0.5})
     advance(now + 1 * DAY)
     assert outcomes(session, person.id) == [(0, "queued")]  # it has not happened yet
     advance(now + 3 * DAY)
