@@ -55,7 +55,11 @@ def work(import_id: int, user_id: int | None = None) -> None:
         _work(session, run, by=by, at=at)
     except HomecomingError as error:
         session.rollback()
-        _fail(session, import_id, "\n".join(error.problems) if isinstance(error, Refused) else str(error))
+        _fail(
+            session,
+            import_id,
+            "\n".join(error.problems) if isinstance(error, Refused) else str(error),
+        )
         return
     except Exception:
         session.rollback()

@@ -108,7 +108,7 @@ def _say_unread(run: ImportRun) -> None:
 @FILE
 @reporting
 def interactions_import(path: Path) -> dict[str, Any]:
-    """Record the interactions of a CSV FILE with the columns person_id, occurred_at, kind, mode …"""
+    """Record the interactions of a FILE with columns person_id, occurred_at, kind, mode …"""
     session = db.session()
     with progress("reading lines") as advance:
         run = import_interactions(session, path, at=clock.now(), by=SYSTEM, progress=advance)

@@ -29,13 +29,13 @@ SHOWN = 5
 
 
 def schools_page(session: Session, viewer: Viewer, *, after: str | None) -> Page[Any]:
-    """A page of (School, cluster name) by cluster and name, in the viewer's part of the district."""
+    """A page of (School, cluster name) by cluster and name, in the viewer's part."""
     statement = (
         select(School, Cluster.name.label("cluster"))
         .outerjoin(Cluster, Cluster.id == School.cluster_id)
         .where(visible_schools(viewer))
     )
-    keys = [func.coalesce(Cluster.name, "\uffff"), School.name, School.id]
+    keys: list[Any] = [func.coalesce(Cluster.name, "\uffff"), School.name, School.id]
     return keyset(session, statement, keys, after=after)
 
 
@@ -50,7 +50,7 @@ def people_by_school(
         .where(attended.school_id.in_(school_ids), visible_alumni(viewer))
         .group_by(attended.school_id)
     )
-    return {school_id: count for school_id, count in session.execute(statement)}
+    return dict(session.execute(statement).all())
 
 
 @bp.get("")
@@ -79,8 +79,9 @@ def bring() -> Any:
         finally:
             path.unlink(missing_ok=True)
         db.session.commit()
-        flash(_("%(a)s new, %(b)s updated, %(c)s unchanged, %(d)s rejected.",
-                a=report.created, b=report.updated, c=report.unchanged, d=report.rejected))  # fmt: skip
+        counts = _("%(a)s new, %(b)s updated, %(c)s unchanged, %(d)s rejected.")
+        flash(counts % {"a": report.created, "b": report.updated, "c": report.unchanged,
+                        "d": report.rejected})  # fmt: skip
         for problem in report.problems[:SHOWN]:
             flash(problem, "warning")
     else:

@@ -27,13 +27,10 @@ class FixedColumns:
         places = {header_key(title): n for n, title in reversed(list(enumerate(table.header)))}
         missing = [name for name in self.required if header_key(name) not in places]
         if missing:
-            raise Refused(
-                [
-                    f"{table.name}:{table.header_line}: there is no column {', '.join(missing)}; the "
-                    f"first line must name {', '.join(self.required)} (and may name "
-                    f"{', '.join(self.optional)})"
-                ]
-            )
+            place = f"{table.name}:{table.header_line}"
+            needed, more = ", ".join(self.required), ", ".join(self.optional)
+            fault = f"{place}: there is no column {', '.join(missing)}; the first line must name "
+            raise Refused([f"{fault}{needed} (and may name {more})"])
         names = (*self.required, *self.optional)
         indices = tuple(places.get(header_key(name), -1) for name in names)
         unread = [t for n, t in enumerate(table.header) if t and n not in indices]
@@ -49,7 +46,7 @@ class FoundColumns:
     unread: list[str]
 
     def batches(self) -> Iterator[tuple[list[FixedRow], list[tuple[int, str]]]]:
-        """(rows, faults) batch by batch; a row is (line, cells in the order asked for, "" if none)."""
+        """(rows, faults) batch by batch; a row is (line, cells in the order asked for)."""
         indices = self.indices
         for batch in self.table.batches():
             # An index of -1 finds the blank that is put behind each row.

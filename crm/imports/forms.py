@@ -32,7 +32,7 @@ def custom_target(title: str, index: int, *, targeting: bool) -> str:
 
 
 def directions_from(form: Mapping[str, str], titles: list[str]) -> dict[str, str]:
-    """Column → target from the selects `column-0`, `column-1`, …; what the layout says is left out."""
+    """Column → target from the selects `column-0`, `column-1`, …, where one was chosen."""
     found = {}
     for index, title in enumerate(titles):
         word = form.get(f"column-{index}", AS_LAYOUT).strip()

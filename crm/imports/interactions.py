@@ -7,7 +7,7 @@ in this file or another, is the same interaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.core.viewer import Viewer
-from crm.imports.fixed import FixedColumns, FixedRow
+from crm.imports.fixed import FixedColumns, FixedRow, FoundColumns
 from crm.imports.models import ImportRun, ImportState
 from crm.imports.person_ids import resolve_people
 from crm.imports.reader import open_table
-from crm.imports.service import digest, start_run
+from crm.imports.service import Progress, digest, start_run
 from crm.imports.staging import copy_rows, create_stage, lock_imports, prepare_session
 from crm.imports.values import Cache, clean, parse_moment
 from crm.interactions.models import Mode
@@ -76,7 +76,7 @@ class Parsers:
         if not person or len(person) > 200:
             raise ValueError("person_id is blank" if not person else "person_id is too long")
         occurred_at = self.moments[moment] if moment else _blank("occurred_at")
-        if not 1900 <= occurred_at.year or occurred_at > self.at + timedelta(days=1):
+        if not occurred_at.year >= 1900 or occurred_at > self.at + timedelta(days=1):
             raise ValueError(f"occurred_at {moment[:40]} lies in the future or before 1900")
         kind = kind.lower().replace(" ", "_").replace("-", "_")
         if not _KIND.fullmatch(kind):
@@ -116,7 +116,7 @@ def import_interactions(
     *,
     at: datetime,
     by: Viewer | None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ImportRun:
     """Record the interactions of a file; totals: created, unchanged, rejected.
 
@@ -125,18 +125,7 @@ def import_interactions(
     table = open_table(path)
     columns = COLUMNS.find(table)
     run = start_run(session, INTERACTIONS, table.name, at=at, by=by)
-    prepare_session(session)
-    create_stage(session, STAGE, STAGED)
-    parsers = Parsers(at, dict(alias_table(session)))
-
-    def staged() -> Iterator[list[tuple[Any, ...]]]:
-        nothing = (None,) * (len(STAGED) - 2)
-        for rows, faults in columns.batches():
-            yield [parsers.stage(row) for row in rows]
-            yield [(line, reason, *nothing) for line, reason in faults]
-
-    count = copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
-    session.execute(text(f"analyze {STAGE}"))
+    count = _stage(session, columns, at, progress)
     resolve_people(session, STAGE)
     # The same history brought twice at once would wait on each other line by line.
     lock_imports(session)
@@ -156,6 +145,23 @@ def import_interactions(
     return run
 
 
+def _stage(session: Session, columns: FoundColumns, at: datetime, progress: Progress | None) -> int:
+    """COPY the lines into the stage; answers how many there are."""
+    prepare_session(session)
+    create_stage(session, STAGE, STAGED)
+    parsers = Parsers(at, dict(alias_table(session)))
+    nothing = (None,) * (len(STAGED) - 2)
+
+    def staged() -> Iterator[list[tuple[Any, ...]]]:
+        for rows, faults in columns.batches():
+            yield [parsers.stage(row) for row in rows]
+            yield [(line, reason, *nothing) for line, reason in faults]
+
+    count = copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
+    session.execute(text(f"analyze {STAGE}"))
+    return count
+
+
 def _insert(session: Session, run: ImportRun) -> int:
     """One interaction for each different line; answers how many were new."""
     return int(
@@ -163,8 +169,8 @@ def _insert(session: Session, run: ImportRun) -> int:
             text(
                 """insert into interaction (alumnus_id, occurred_at, kind, mode, school_id, hours,
                     amount, note, origin, machine, dedupe_key)
-                select distinct on (dedupe_key) alumnus_id, occurred_at, kind, mode, school_id, hours,
-                    amount, note, :origin, false, dedupe_key
+                select distinct on (dedupe_key) alumnus_id, occurred_at, kind, mode, school_id,
+                    hours, amount, note, :origin, false, dedupe_key
                 from (
                     select *, 'file:' || md5(concat_ws('|', alumnus_id,
                         extract(epoch from occurred_at), kind, mode, coalesce(school_id, 0),

@@ -19,6 +19,7 @@ from crm.imports.targets import IGNORE, LABELS, for_targeting, is_target
 
 MAX_MAPPING = 256 * 1024
 MEANINGS = frozenset({"enrolled", "graduated", "left", "skip"})
+SECTIONS = {"columns", "values", "school_domains"}
 NAMES = ("given_name", "family_name", "name.full")
 
 
@@ -76,7 +77,7 @@ class Plan:
 
 
 def plan_for(table: Table, layout: str, mapping: Directions) -> Plan:
-    """How to read the file; raises `Refused` for a mapping that does not fit or a file of no people."""
+    """How to read the file; raises `Refused` if the mapping does not fit or nobody has a name."""
     if layout != "auto" and layout not in LAYOUTS:
         known = ", ".join(sorted(LAYOUTS))
         raise Refused([f"--layout: there is no layout called {layout!r} (known: auto, {known})"])
@@ -85,13 +86,12 @@ def plan_for(table: Table, layout: str, mapping: Directions) -> Plan:
     columns = tuple(_column(n, title, found, wanted) for n, title in enumerate(table.header))
     targets = {column.target for column in columns}
     if not targets & set(NAMES):
-        raise Refused(
-            [
-                f"{table.name}:{table.header_line}: no column holds a name; the columns are "
-                f"{', '.join(table.header[:12])}. Point at one with a mapping: "
-                '{"Column": "family_name"}'
-            ]
+        fault = (
+            f"{table.name}:{table.header_line}: no column holds a name; the columns are "
+            f"{', '.join(table.header[:12])}. Point at one with a mapping: "
+            '{"Column": "family_name"}'
         )
+        raise Refused([fault])
     return Plan(found, columns, _values(table, found, mapping, columns), mapping.school_domains)
 
 
@@ -149,9 +149,8 @@ def _values(
             continue
         for word, meaning in words.items():
             if meaning not in MEANINGS:
-                faults.append(
-                    f"mapping: {name} {word!r}: {meaning!r} is none of {', '.join(sorted(MEANINGS))}"
-                )
+                known = ", ".join(sorted(MEANINGS))
+                faults.append(f"mapping: {name} {word!r}: {meaning!r} is none of {known}")
             values.setdefault(target, {})[word.strip().casefold()] = meaning
     if faults:
         raise Refused(faults)
@@ -184,13 +183,15 @@ def read_mapping(path: Path) -> Directions:
 
 
 def mapping_from(told: Any) -> Directions:
-    """A mapping from plain values: `{column: target}`, or `{columns: …, values: …, school_domains: …}`."""
+    """A mapping from plain values: `{column: target}`, or with columns, values, school_domains."""
     if not isinstance(told, dict):
         raise Invalid('must be a table such as {"Column": "target"}')
-    sections = isinstance(told.get("columns"), dict)
-    columns = told["columns"] if sections else told
+    sections = told.keys() <= SECTIONS and not any(isinstance(v, str) for v in told.values())
+    columns = told.get("columns", {}) if sections else told
     values = told.get("values", {}) if sections else {}
     domains = told.get("school_domains", []) if sections else []
+    if not isinstance(columns, dict):
+        raise Invalid('columns must be a table such as {"Column": "target"}')
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise Invalid('values must be a table such as {"status": {"04": "graduated"}}')
     if not isinstance(domains, list) or not all(isinstance(d, str) for d in domains):

@@ -76,7 +76,7 @@ class ImportLine(Model):
 
 
 class CustomField(Model):
-    """A column of some file that is kept in `alumnus.custom`; `targeting` makes it a model feature."""
+    """A column of some file kept in `alumnus.custom`; `targeting` makes it a model's feature."""
 
     __tablename__ = "custom_field"
 

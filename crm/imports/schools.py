@@ -20,7 +20,7 @@ from crm.schools.models import SchoolLevel, SchoolStatus
 from crm.schools.service import SchoolFacts, save_schools
 
 COLUMNS = {
-    "nces": ("NCESSCH", "NCES ID", "NCES School ID", "NCES", "nces_id", "School ID - NCES Assigned"),
+    "nces": ("NCESSCH", "NCES ID", "NCES School ID", "NCES", "School ID - NCES Assigned"),
     "leaid": ("LEAID", "LEA ID", "Agency ID - NCES Assigned"),
     "schno": ("SCHNO", "School Number NCES"),
     "name": ("SCH_NAME", "SCHNAM", "name", "School Name", "School"),
@@ -31,13 +31,14 @@ COLUMNS = {
     "postal_code": ("LZIP", "zip", "Zip Code", "Postal Code"),
     "status": ("SY_STATUS", "status", "SY_STATUS_TEXT", "School Status"),
     "cluster": ("cluster", "Cluster Name", "Feeder Pattern", "Feeder"),
-    "code": ("code", "local_code", "School Code", "Local Code", "School Number", "SchoolID", "SIS ID"),
+    "code": ("code", "local_code", "School Code", "School Number", "SchoolID", "SIS ID"),
     "state_code": ("ST_SCHID", "State School ID", "SEASCH"),
 }  # fmt: skip
 MISSING = frozenset({"m", "n", "-1", "-2", "-9", "†", "–", "na", "n/a"})
 LEVELS = {
-    "elementary": SchoolLevel.ELEMENTARY, "primary": SchoolLevel.ELEMENTARY, "1": SchoolLevel.ELEMENTARY,
-    "prekindergarten": SchoolLevel.ELEMENTARY, "middle": SchoolLevel.MIDDLE, "2": SchoolLevel.MIDDLE,
+    "elementary": SchoolLevel.ELEMENTARY, "primary": SchoolLevel.ELEMENTARY,
+    "1": SchoolLevel.ELEMENTARY, "prekindergarten": SchoolLevel.ELEMENTARY,
+    "middle": SchoolLevel.MIDDLE, "2": SchoolLevel.MIDDLE,
     "high": SchoolLevel.HIGH, "secondary": SchoolLevel.HIGH, "3": SchoolLevel.HIGH,
     "other": SchoolLevel.OTHER, "4": SchoolLevel.OTHER, "ungraded": SchoolLevel.OTHER,
     "adult education": SchoolLevel.OTHER, "not applicable": SchoolLevel.OTHER,
@@ -102,12 +103,11 @@ def _places(table: Table) -> dict[str, int]:
         if found:
             places[name] = found[0]
     if "name" not in places:
-        raise Refused(
-            [
-                f"{table.name}:{table.header_line}: no column holds the school's name; call it SCH_NAME "
-                f"or name (the columns are {', '.join(table.header[:12])})"
-            ]
+        fault = (
+            f"{table.name}:{table.header_line}: no column holds the school's name; call it "
+            f"SCH_NAME or name (the columns are {', '.join(table.header[:12])})"
         )
+        raise Refused([fault])
     return places
 
 

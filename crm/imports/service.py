@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.models import Subject, Way
 from crm.alumni.names import words
-from crm.core.errors import Conflict
 from crm.core.viewer import Viewer
 from crm.imports.mapping import Directions, Plan, plan_for
 from crm.imports.models import CustomField, ImportRun, ImportState

@@ -1,4 +1,4 @@
-"""Uploaded files: kept under a random name until they are applied, opened again from what we noted."""
+"""Uploaded files, kept under a random name until they are applied."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def store_upload(stream: BinaryIO, filename: str) -> tuple[Path, str]:
     shown = clean(Path(filename.replace("\\", "/")).name)[-200:]
     ending = Path(shown).suffix.lower()
     if ending not in (*TEXT_NAMES, ".xlsx"):
-        raise Invalid(
-            f"Bring a file that ends in {', '.join(TEXT_NAMES)} or .xlsx.", field="file"
-        )
+        raise Invalid(f"Bring a file that ends in {', '.join(TEXT_NAMES)} or .xlsx.", field="file")
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder() / f"{secrets.token_hex(16)}{ending}"
     with path.open("xb") as handle:

@@ -39,12 +39,9 @@ def check_archive(path: Path, name: str) -> None:
     shared = sum(p.file_size for p in parts if p.filename.lower().endswith("sharedstrings.xml"))
     excessive = unpacked > MAX_UNPACKED or shared > MAX_SHARED or len(parts) > MAX_PARTS
     if excessive or (unpacked > SMALL and unpacked / packed > MAX_RATIO):
-        raise Refused(
-            [
-                f"{name}: would unpack to {unpacked // 1024 // 1024} MB, which is more than we open; "
-                "save it as .csv"
-            ]
-        )
+        size = unpacked // 1024 // 1024
+        fault = f"{name}: would unpack to {size} MB, which is more than we open; save it as .csv"
+        raise Refused([fault])
 
 
 def workbook_rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -60,7 +57,7 @@ def workbook_rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
             raise Refused([f"{name}: has no worksheet"])
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
-        for row, cells in enumerate(sheet.iter_rows(), start=1):  # noqa: B007 - named in the error
+        for row, cells in enumerate(sheet.iter_rows(), start=1):
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1]:
                 texts.pop()

@@ -58,7 +58,7 @@ class School(Model):
 
 
 class SchoolAlias(Model):
-    """Another way files name a school: `kind` is name, code (local number) or nces; key normalised."""
+    """Another way files name a school: `kind` is name, code (local number) or nces."""
 
     __tablename__ = "school_alias"
     __table_args__ = (UniqueConstraint("kind", "key"), Index(None, "school_id"))

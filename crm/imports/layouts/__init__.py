@@ -11,7 +11,7 @@ LAYOUTS = {layout.key: layout for layout in (POWERSCHOOL, INFINITE_CAMPUS, SPREA
 
 
 def detect(titles: tuple[str, ...]) -> Layout:
-    """The layout with most of its own columns in the file; a plain spreadsheet if none has enough."""
+    """The layout with most of its own columns in the file; a spreadsheet if none has enough."""
     scored = [(layout.score(titles), layout) for layout in LAYOUTS.values() if layout.signature]
     likely = [(score, layout) for score, layout in scored if score >= layout.needed]
     return max(likely, key=lambda pair: pair[0])[1] if likely else SPREADSHEET

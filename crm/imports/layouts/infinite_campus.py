@@ -1,7 +1,8 @@
 """Infinite Campus ad hoc exports: columns are district-made, with or without a table prefix.
 
-A filled diploma date makes a graduate. The codes of endStatus differ by state: the table below is a
-start, and a mapping file brings a district's own (`{"values": {"endStatus": {"04": "graduated"}}}`).
+A filled diploma date makes a graduate. The codes of endStatus differ by state: the table below is
+a start, and a mapping file brings a district's own
+(`{"values": {"endStatus": {"04": "graduated"}}}`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ INFINITE_CAMPUS = Layout(
     label="Infinite Campus",
     roster=True,
     signature=(
-        "personID", "stateID", "endStatus", "startStatus", "diplomaDate", "diplomaType", "calendarID",
-        "school.number", "stateGrade", "contact.email",
+        "personID", "stateID", "endStatus", "startStatus", "diplomaDate", "diplomaType",
+        "calendarID", "school.number", "stateGrade", "contact.email",
     ),
     needed=2,
     columns={

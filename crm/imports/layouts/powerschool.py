@@ -1,8 +1,8 @@
 """PowerSchool's student export: field names as in its Students table, usually tab-delimited.
 
-Graduates have Enroll_Status 3 and Grade_Level 99 and sit in school 999999 “Graduated Students”, so the
-true school comes from Graduated_SchoolID or stays unknown. E-mails of mother, father and guardian,
-the home phone and the mailing address are the parents'.
+Graduates have Enroll_Status 3 and Grade_Level 99 and sit in school 999999 “Graduated Students”, so
+the true school comes from Graduated_SchoolID or stays unknown. E-mails of mother, father and
+guardian, the home phone and the mailing address are the parents'.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ POWERSCHOOL = Layout(
         "role": ("Role", "Person_Type"),
     },
     left_out=(
-        "EntryDate", "EntryCode", "ExitCode", "Network_ID", "Home_Room", "Mother", "Father", "Guardian",
-        "GuardianFN", "GuardianLN", "Track", "FTEID", "ScheduleID",
+        "EntryDate", "EntryCode", "ExitCode", "Network_ID", "Home_Room", "Mother", "Father",
+        "Guardian", "GuardianFN", "GuardianLN", "Track", "FTEID", "ScheduleID",
     ),
     values={
         "status": {

@@ -1,8 +1,9 @@
 """Who a line may be: the rules that compare it with people we know and with other lines.
 
-Ranks, surest first: 1 own e-mail and the very name; 2 own e-mail and much the same name, or the same
-birth date; 3 name and birth date; 4 own phone and name; 5 name, school and class; 6 name and school
-where one side has no class; 7 name and class alone. 9 is a doubt, which makes a conflict of the line.
+Ranks, surest first: 1 own e-mail and the very name; 2 own e-mail and much the same name, or the
+same birth date; 3 name and birth date, or name and an id that lost its zeros; 4 own phone and name;
+5 name, school and class; 6 name and school where one side has no class; 7 name and class alone.
+9 is a doubt, which makes a conflict of the line.
 """
 
 # Table and column names come from our own schema, never from a file.
@@ -66,7 +67,8 @@ def own_keys(slots: tuple[Slot, ...], row: str = "r") -> str:
 def _veto(schema: Schema) -> str:
     """No candidate has another id of a system in which the line has one: ids outrank names."""
     different = " or ".join(
-        f"(e.system = '{system}' and ltrim(e.value, '0') <> ltrim(r.{schema.id_column(system)}, '0'))"
+        f"(e.system = '{system}'"
+        f" and ltrim(e.value, '0') <> ltrim(r.{schema.id_column(system)}, '0'))"
         for system in schema.systems
     )
     if not different:
@@ -75,7 +77,7 @@ def _veto(schema: Schema) -> str:
 
 
 def find_candidates(session: Session, schema: Schema, *, with_ids: bool) -> None:
-    """Fill `import_candidate(line, label, person, rank)` for the lines of `import_open` from the database.
+    """Fill `import_candidate(line, label, person, rank)` for `import_open` from the database.
 
     `with_ids`: the lines carry ids that nobody has yet.
     """

@@ -20,7 +20,7 @@ class Fault(str):
 
 
 def faulting(parse: Callable[[str], V]) -> Cache[V | Fault | None]:
-    """A remembered parser that answers a `Fault` where `parse` raises, and None for a blank cell."""
+    """A remembered parser that answers a `Fault` where `parse` raises, None for a blank cell."""
 
     def safe(text: str) -> V | Fault | None:
         if not text:
@@ -49,7 +49,7 @@ class Cells:
         return [None] * self.count
 
     def texts(self, target: str) -> list[str] | None:
-        """The cleaned texts of a target, the first filled column of each row; None if it has none."""
+        """The cleaned texts of a target, the first filled column counting; None if it has none."""
         indices = self.plan.of(target)
         if not indices or not self.count:
             return None

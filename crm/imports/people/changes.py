@@ -1,7 +1,7 @@
 """What each matched person's lines would change; the dry run counts it and the apply writes it.
 
-A blank cell is no news. Blocks, deceased and do-not-contact are only ever set. What a student system
-says never replaces a city, job or address; no file replaces what a person told us by link.
+A blank cell is no news. Blocks, deceased and do-not-contact are only ever set. What a student
+system says never replaces a city, job or address; no file replaces what a person told us by link.
 """
 
 # Table and column names come from our own schema, never from a file.
@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm.imports.people.merging import RANKS
-from crm.imports.people.schema import Schema
+from crm.imports.people.schema import Schema, Slot
 from crm.imports.staging import create_stage, drop_stages
 
 FACTS = {
@@ -119,7 +119,8 @@ def new_ids(session: Session, schema: Schema) -> None:
     session.execute(
         text(
             f"""create temporary table import_new_id on commit drop as
-            select distinct x.person, x.system, x.value from ({ids_of_lines(schema, "m.person > 0")}) x
+            select distinct x.person, x.system, x.value
+            from ({ids_of_lines(schema, "m.person > 0")}) x
             where not exists (
                 select from external_id e where e.system = x.system and e.value = x.value)"""
         )
@@ -127,18 +128,32 @@ def new_ids(session: Session, schema: Schema) -> None:
 
 
 def contacts_of_lines(schema: Schema, condition: str) -> str:
-    """SELECT of (person, line, slot, kind, key, value, owner) of the lines that fit the condition."""
+    """SELECT of (person, line, slot, kind, key, value, owner, first) of the lines that fit.
+
+    `first` marks the first own address of its kind in the line.
+    """
     parts = [
         f"""select m.person, r.line, {slot.number} as slot, '{slot.kind.value}' as kind,
-            r.{slot.key} as key, r.{slot.value} as value, {slot.owner_sql} as owner
+            r.{slot.key} as key, r.{slot.value} as value, {slot.owner_sql} as owner,
+            {_is_first(schema, slot)} as first
         from import_match m join import_row r using (line)
         where {condition} and r.{slot.key} is not null"""
         for slot in schema.slots
     ]
     return " union all ".join(parts) or (
         "select null::bigint as person, 0 as line, 0 as slot, '' as kind, '' as key, '' as value, "
-        "'' as owner where false"
+        "'' as owner, false as first where false"
     )
+
+
+def _is_first(schema: Schema, slot: Slot) -> str:
+    """Whether a slot holds the line's first own address of its kind."""
+    if not slot.mutable:
+        return "false"
+    earlier = [s for s in schema.own_slots(slot.kind) if s.number < slot.number]
+    tests = [f"({s.owner_sql} = 'own' and r.{s.key} is not null)" for s in earlier]
+    before = f" and ({' or '.join(tests)}) is not true" if tests else ""
+    return f"({slot.owner_sql} = 'own'{before})"
 
 
 def new_contacts(session: Session, schema: Schema) -> None:
@@ -158,7 +173,7 @@ def new_contacts(session: Session, schema: Schema) -> None:
 
 
 def _find_schoolings(session: Session, rules: Rules) -> None:
-    """New ones, and news of old ones: who graduated did; a roster corrects what was only assumed."""
+    """New ones, and news of old ones: a roster corrects only what was assumed."""
     forward = f"{RANKS.format('s.school_status')} > {RANKS.format('o.status')}"
     if rules.roster:
         forward += """ or (s.school_status = 'left' and o.status = 'graduated'
@@ -220,7 +235,8 @@ def _find_refusals(session: Session, schema: Schema) -> None:
                 where e.alumnus_id = p.person and e.topic_key is null and e.state = 'withdrawn'
                     and (e.source = 'import' or not exists (
                         select from consent_entry l
-                        where l.alumnus_id = e.alumnus_id and l.id > e.id and l.state <> e.state)))"""
+                        where l.alumnus_id = e.alumnus_id and l.id > e.id
+                            and l.state <> e.state)))"""
         )
     )
     create_stage(session, "import_suppression", {"person": "bigint", "key": "text"})
@@ -232,6 +248,7 @@ def _find_refusals(session: Session, schema: Schema) -> None:
                     select distinct m.person, r.{slot.key}
                     from import_match m join import_row r using (line)
                     where m.person is not null and r.suppress and r.{slot.key} is not null
-                        and not exists (select from suppression s where s.address_key = r.{slot.key})"""
+                        and not exists (
+                            select from suppression s where s.address_key = r.{slot.key})"""
                 )
             )

@@ -8,16 +8,43 @@ from typing import Any
 
 from crm.alumni.contacts import postal_form
 from crm.alumni.models import ContactKind, ContactOwner
+from crm.alumni.names import fold
 from crm.core.errors import Invalid
 from crm.imports.people.cells import Cells, Fault, faulting
 from crm.imports.people.schema import Schema, Slot
 from crm.imports.values import parse_email, parse_phone
 
 PUBLIC_HOSTS = frozenset(
-    """gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com
-    msn.com icloud.com me.com mac.com aol.com comcast.net att.net bellsouth.net sbcglobal.net
-    verizon.net charter.net cox.net earthlink.net proton.me protonmail.com gmx.com mail.com zoho.com
-    hey.com fastmail.com""".split()
+    [
+        "gmail.com",
+        "googlemail.com",
+        "yahoo.com",
+        "ymail.com",
+        "rocketmail.com",
+        "hotmail.com",
+        "outlook.com",
+        "live.com",
+        "msn.com",
+        "icloud.com",
+        "me.com",
+        "mac.com",
+        "aol.com",
+        "comcast.net",
+        "att.net",
+        "bellsouth.net",
+        "sbcglobal.net",
+        "verizon.net",
+        "charter.net",
+        "cox.net",
+        "earthlink.net",
+        "proton.me",
+        "protonmail.com",
+        "gmx.com",
+        "mail.com",
+        "zoho.com",
+        "hey.com",
+        "fastmail.com",
+    ]
 )
 """Mail hosts open to everybody: an address there is never a school's."""
 _K12 = re.compile(r".*\.k12\.[a-z]{2}\.us")
@@ -40,9 +67,10 @@ class Contacts:
         for slot in sorted(self.schema.slots, key=lambda s: (s.mutable, not s.judged)):
             pairs = self._pairs(slot, cells, towns)
             keys = [pair[1] if pair else None for pair in pairs]
+            owners = self._owners(slot, keys) if slot.owner_column else [None] * len(keys)
+            self._give_way(slot, keys, owners, found)
             if slot.owner_column:
-                found[slot.owner_column] = owners = self._owners(slot, keys)
-                self._give_way(slot, keys, owners, found)
+                found[slot.owner_column] = owners
             found[slot.key] = keys
             found[slot.value] = [
                 pair[0] if key and pair else None for pair, key in zip(pairs, keys, strict=True)
@@ -77,13 +105,15 @@ class Contacts:
     def _give_way(
         self, slot: Slot, keys: list[str | None], owners: list[Any], found: dict[str, list[Any]]
     ) -> None:
-        """Take an address out of a column if another column of the line says it is a parent's."""
+        """Take an address out of a column if an earlier one has it: a line says a thing once."""
         others = [
             found[other.key]
             for other in self.schema.slots
             if other.kind is slot.kind and other is not slot and other.key in found
         ]
         for other in others:
+            if set(keys).isdisjoint(other):
+                continue
             for row, (mine, theirs) in enumerate(zip(keys, other, strict=True)):
                 if mine is not None and mine == theirs:
                     keys[row] = owners[row] = None
@@ -101,6 +131,9 @@ def _email(text: str) -> tuple[str, str] | Fault | None:
 def _postal(street: str, town: str) -> tuple[str, str] | Fault | None:
     if not street:
         return None
+    value = f"{street}\n{town}" if town else street
+    if street.isascii() and (key := fold(value)):
+        return value, key
     try:
         return postal_form(f"{street}\n{town}")
     except Invalid:

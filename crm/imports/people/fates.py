@@ -47,7 +47,7 @@ def note_fates(
     counted = session.execute(
         text("select fate, count(*) from import_line where import_id = :id group by fate"), values
     )
-    return {**{fate.value: 0 for fate in Fate}, **{fate: n for fate, n in counted}}
+    return {**{fate.value: 0 for fate in Fate}, **dict(counted.all())}
 
 
 def _gather_news(session: Session) -> None:

@@ -63,8 +63,8 @@ def _no_id(schema: Schema) -> str:
 def _match_by_ids(session: Session, schema: Schema) -> None:
     """Lines with ids: by the id itself; else by facts, unless another id speaks against it."""
     ids = " union all ".join(
-        f"select r.line, '{system}' as system, r.{schema.id_column(system)} as value from import_row r "
-        f"where r.fate is null and r.{schema.id_column(system)} is not null"
+        f"select r.line, '{system}' as system, r.{schema.id_column(system)} as value "
+        f"from import_row r where r.fate is null and r.{schema.id_column(system)} is not null"
         for system in schema.systems
     )
     session.execute(
@@ -83,7 +83,8 @@ def _match_by_ids(session: Session, schema: Schema) -> None:
         text(
             f"""create temporary table import_place on commit drop as
             select r.line, coalesce(l.label, r.line) as label, h.low, h.high
-            from import_row r left join import_label l using (line) left join import_hit h using (line)
+            from import_row r
+            left join import_label l using (line) left join import_hit h using (line)
             where r.fate is null and ({present})"""
         )
     )
@@ -95,7 +96,7 @@ def _match_by_ids(session: Session, schema: Schema) -> None:
 
 
 def _settle_hits(session: Session) -> None:
-    """Match the lines whose id, or whose other lines' id, is known; the rest goes to `import_open`."""
+    """Match lines whose id, or whose group's id, is known; the rest goes to `import_open`."""
     create_stage(session, "import_open", OPEN)
     session.execute(
         text(
@@ -155,7 +156,8 @@ def _match_by_facts(
         text(
             """with torn as (
                 select l.label from import_label l join import_row r using (line)
-                where r.birth_date is not null group by l.label having count(distinct r.birth_date) > 1
+                where r.birth_date is not null
+                group by l.label having count(distinct r.birth_date) > 1
             )
             insert into import_match
             select o.line, case when t.label is null then -coalesce(l.label, o.line) end,
@@ -175,7 +177,8 @@ def _settle_found(session: Session) -> int:
     settled = session.execute(
         text(
             f"""with best as (
-                select label, min(rank) as rank from import_candidate where rank is not null group by label
+                select label, min(rank) as rank from import_candidate
+                where rank is not null group by label
             ), found as (
                 select c.label, b.rank, min(c.person) as low, max(c.person) as high
                 from import_candidate c join best b on b.label = c.label and b.rank = c.rank
@@ -215,7 +218,8 @@ def _weak_keys(schema: Schema) -> list[str]:
         for slot in schema.own_slots(kind):
             own = f" and r.{slot.owner_column} = 'own'" if slot.owner_column else ""
             keys.append(
-                f"case when r.{slot.key} is not null{own} then r.{slot.key} || '|' || r.sort_key end"
+                f"case when r.{slot.key} is not null{own}"
+                f" then r.{slot.key} || '|' || r.sort_key end"
             )
     return keys
 

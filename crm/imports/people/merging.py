@@ -19,7 +19,7 @@ SCHOOLING = ("class_year", "school_status", "left_on", "credential")
 
 
 def merge_lines(session: Session) -> None:
-    """Make `import_several` (people of several lines), their merged rows, and the views over all."""
+    """Make `import_several` (people of several lines), their merged rows and the views."""
     session.execute(text("drop view if exists pg_temp.import_person, pg_temp.import_schooling"))
     drop_stages(session, ["import_several", "import_merged", "import_merged_schooling"])
     session.execute(
@@ -42,8 +42,8 @@ def merge_lines(session: Session) -> None:
         text(
             f"""create temporary table import_merged_schooling on commit drop as
             select s.person, r.school_id, {_last("class_year")} as class_year,
-                (array_agg(r.school_status order by {RANKS.format("r.school_status")} desc nulls last)
-                    )[1] as school_status,
+                (array_agg(r.school_status order by
+                    {RANKS.format("r.school_status")} desc nulls last))[1] as school_status,
                 {_last("left_on")} as left_on, {_last("credential")} as credential
             from import_several s join import_match m using (person) join import_row r using (line)
             where r.school_id is not null group by s.person, r.school_id"""

@@ -1,4 +1,4 @@
-"""Rows of a people file as staged lines: names, dates, school, status, addresses, by the plan alone.
+"""Rows of a people file as staged lines, by the plan alone.
 
 Works on columns of a batch, so that a million lines cost little Python: what repeats is looked up.
 """
@@ -28,8 +28,24 @@ MAX_ID = 100
 NAMES = ("given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name")
 PLAIN = ("city", "state", "postal_code", "job_title", "employer", "field_of_work", "college")
 STAFF = frozenset(
-    """teacher staff faculty employee administrator admin principal counselor parent guardian aide
-    substitute coach mother father relative""".split()
+    [
+        "teacher",
+        "staff",
+        "faculty",
+        "employee",
+        "administrator",
+        "admin",
+        "principal",
+        "counselor",
+        "parent",
+        "guardian",
+        "aide",
+        "substitute",
+        "coach",
+        "mother",
+        "father",
+        "relative",
+    ]
 )
 _DAMAGED = re.compile(r"\d(\.\d+)?e\+?\d+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[;,|/]+")
@@ -49,7 +65,7 @@ class Name:
 
 
 class Rows:
-    """Turns batches of a table into staged lines; `unknown_schools` counts what no school is called."""
+    """Turns batches of a table into staged lines."""
 
     def __init__(
         self,
@@ -235,8 +251,8 @@ class Rows:
                 cells.fates.setdefault(row, ("reject", "has no name"))
             elif not any(column[row] is not None for column in (*ids, *known)):
                 reason = (
-                    "nothing tells this person from another of the same name; add an id, an e-mail, "
-                    "a phone, a birth date, a school or a class year"
+                    "nothing tells this person from another of the same name; add an id, an "
+                    "e-mail, a phone, a birth date, a school or a class year"
                 )
                 cells.fates.setdefault(row, ("reject", reason))
 

@@ -18,8 +18,7 @@ SCALARS = {
     "school_id": "bigint", "school_status": "text", "left_on": "date", "credential": "text",
     "ways": "text", "subjects": "text", "custom": "jsonb",
 }  # fmt: skip
-"""What a line says of a person, blank when it says nothing. `ways` and `subjects` are keys joined by
-commas."""
+"""What a line says of a person; `ways` and `subjects` are keys joined by commas."""
 
 LEADING = {"line": "integer not null", "fate": "text", "reason": "text", "note": "text"}
 
@@ -51,7 +50,7 @@ class Slot:
 
     @property
     def mutable(self) -> bool:
-        """Whether the owner may differ from line to line."""
+        """Whether it may hold an address of the person's own."""
         return self.judged or self.owner is ContactOwner.OWN
 
     @property

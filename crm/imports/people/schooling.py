@@ -56,10 +56,10 @@ class Schoolings:
                 left_on[row] = None
             if years[row] is None and status is not None:
                 years[row] = self._class_year(status, graduated_on[row], left_on[row], grades[row])
-            if status == "graduated" and graduated_on[row] is None and left_on[row] is not None:
-                # An exit date of another school year is when the record was moved, no graduation.
-                if school_year_of(left_on[row]) == years[row]:
-                    graduated_on[row] = left_on[row]
+            # An exit date of another school year is when the record was moved, no graduation.
+            exit_day = left_on[row] if status == "graduated" and not graduated_on[row] else None
+            if exit_day is not None and school_year_of(exit_day) == years[row]:
+                graduated_on[row] = exit_day
         credentials = cells.texts("credential")
         return {
             "school_id": self._schools(cells),

@@ -1,4 +1,4 @@
-"""Writes what matching and comparing found: people, ids, schoolings, addresses, interests, refusals.
+"""Writes what matching and comparing found.
 
 Everything in sets and in the caller's transaction, so that nothing is ever half applied.
 """
@@ -78,41 +78,54 @@ def _insert_people(session: Session, values: dict[str, Any]) -> None:
 
 def _insert_facts(session: Session, schema: Schema, values: dict[str, Any]) -> None:
     """Ids, schoolings, addresses and interests of the new people."""
-    if schema.systems:
-        session.execute(
-            text(
-                f"""insert into external_id (alumnus_id, system, value)
-                select n.id, x.system, x.value
-                from ({ids_of_lines(schema, "m.person < 0")}) x join import_created n using (person)
-                on conflict do nothing"""
-            )
-        )
     session.execute(
         text(
-            f"""insert into schooling (alumnus_id, school_id, class_year, status, left_on, credential)
+            f"""insert into schooling
+                (alumnus_id, school_id, class_year, status, left_on, credential)
             select n.id, s.school_id, s.class_year, {INFERRED}, s.left_on, s.credential
             from import_schooling s join import_created n using (person)"""
         ),
         values,
     )
-    if schema.slots:
-        session.execute(
-            text(
-                f"""insert into contact_point
-                    (alumnus_id, kind, value, key, owner, status, preferred, source, created_at,
-                     updated_at)
-                select n.id, x.kind, x.value, x.key, x.owner, 'ok', false, :source, :at, :at
-                from ({contacts_of_lines(schema, "m.person < 0")}) x
-                join import_created n using (person)
-                on conflict do nothing"""
-            ),
-            values,
-        )
+    # A line alone repeats nothing (see `Contacts`); only people of several lines may.
+    several = "exists (select from import_several s where s.person = m.person)"
+    for condition, repeated in ((f"not {several}", ""), (several, "on conflict do nothing")):
+        _insert_ids(session, schema, f"m.person < 0 and {condition}", repeated)
+        _insert_contacts(session, schema, f"m.person < 0 and {condition}", repeated, values)
     session.execute(
         text(
             f"""insert into interest (alumnus_id, kind, key, source, since)
             select n.id, x.kind, x.key, :source, :at from ({interests_of("p.person < 0")}) x
             join import_created n using (person) on conflict do nothing"""
+        ),
+        values,
+    )
+
+
+def _insert_ids(session: Session, schema: Schema, condition: str, repeated: str) -> None:
+    session.execute(
+        text(
+            f"""insert into external_id (alumnus_id, system, value)
+            select n.id, x.system, x.value
+            from ({ids_of_lines(schema, condition)}) x join import_created n using (person)
+            {repeated}"""
+        )
+    )
+
+
+def _insert_contacts(
+    session: Session, schema: Schema, condition: str, repeated: str, values: dict[str, Any]
+) -> None:
+    preferred = "false" if repeated else "x.first"
+    session.execute(
+        text(
+            f"""insert into contact_point
+                (alumnus_id, kind, value, key, owner, status, preferred, source, created_at,
+                 updated_at)
+            select n.id, x.kind, x.value, x.key, x.owner, 'ok', {preferred}, :source, :at, :at
+            from ({contacts_of_lines(schema, condition)}) x
+            join import_created n using (person)
+            {repeated}"""
         ),
         values,
     )
@@ -144,21 +157,7 @@ def _insert_news(session: Session, values: dict[str, Any]) -> None:
             select person, system, value from import_new_id on conflict do nothing"""
         )
     )
-    session.execute(
-        text(
-            """insert into schooling (alumnus_id, school_id, class_year, status, left_on, credential)
-            select person, school_id, class_year, status, left_on, credential
-            from import_new_schooling where old is null on conflict do nothing"""
-        )
-    )
-    session.execute(
-        text(
-            """update schooling s set class_year = coalesce(n.class_year, s.class_year),
-                status = coalesce(n.status, s.status), left_on = coalesce(n.left_on, s.left_on),
-                credential = coalesce(n.credential, s.credential)
-            from import_new_schooling n where s.id = n.old"""
-        )
-    )
+    _change_schoolings(session)
     session.execute(
         text(
             """insert into contact_point
@@ -172,9 +171,29 @@ def _insert_news(session: Session, values: dict[str, Any]) -> None:
     session.execute(
         text(
             """insert into interest (alumnus_id, kind, key, source, since)
-            select person, kind, key, :source, :at from import_new_interest on conflict do nothing"""
+            select person, kind, key, :source, :at from import_new_interest
+            on conflict do nothing"""
         ),
         values,
+    )
+
+
+def _change_schoolings(session: Session) -> None:
+    session.execute(
+        text(
+            """insert into schooling
+                (alumnus_id, school_id, class_year, status, left_on, credential)
+            select person, school_id, class_year, status, left_on, credential
+            from import_new_schooling where old is null on conflict do nothing"""
+        )
+    )
+    session.execute(
+        text(
+            """update schooling s set class_year = coalesce(n.class_year, s.class_year),
+                status = coalesce(n.status, s.status), left_on = coalesce(n.left_on, s.left_on),
+                credential = coalesce(n.credential, s.credential)
+            from import_new_schooling n where s.id = n.old"""
+        )
     )
 
 
@@ -183,7 +202,8 @@ def _prefer(session: Session) -> None:
     session.execute(
         text(
             """with touched as (
-                select id from import_created union select person from import_new_contact
+                select n.id from import_created n join import_several using (person)
+                union select person from import_new_contact
             ), first as (
                 select distinct on (c.alumnus_id, c.kind) c.id
                 from contact_point c join touched t on t.id = c.alumnus_id

@@ -1,4 +1,4 @@
-"""What the tests of imports share: files written on the spot, and the front doors that read them."""
+"""What the tests of imports share: files written on the spot, and who reads them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,8 @@ def test_a_bad_line_is_named_and_the_good_ones_stay(
 def test_an_id_of_two_people_must_name_its_system(
     make: Make, history: Callable[[str], Command], session: Session
 ) -> None:
-    ada, bo = make.alumnus(external_id="7"), make.alumnus("Bo", "Li")
+    make.alumnus(external_id="7")
+    bo = make.alumnus("Bo", "Li")
     make.save(ExternalId(alumnus_id=bo.id, system="state", value="7"))
     answer = history(
         "7,2026-03-14,replied,communication,,,,\nstate:7,2026-03-14,replied,communication,,,,\n"

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm.consent.models import ConsentSource
+from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.queries import left_everything
 from crm.consent.service import grant, lift, suppress, withdraw
-from crm.consent.models import SuppressionReason
 from crm.core.viewer import SYSTEM
 from crm.imports.service import import_people
 from tests.crm.imports.conftest import Bring, everybody, fates
@@ -29,7 +28,9 @@ FLAG = st.sampled_from(["", "", "Y", "N", "yes", "no", "0", "1", "?"])
 CELLS = {
     "Student ID": st.sampled_from(["", "1", "01", "2", "3"]),
     "State ID": st.sampled_from(["", "", "S1", "S2"]),
-    "Name": st.sampled_from(["Ada Mensah", "Mensah, Ada", "Ada B Mensah", "Bo Mensah", "王小明", ""]),
+    "Name": st.sampled_from(
+        ["Ada Mensah", "Mensah, Ada", "Ada B Mensah", "Bo Mensah", "王小明", ""]
+    ),
     "DOB": st.sampled_from(["", "", "1997-05-06", "5/6/1997", "1998-01-01"]),
     "Class": st.sampled_from(["", "2015", "15", "2016"]),
     "School": st.sampled_from(["", "North HS", "201", "South", "999"]),
@@ -41,7 +42,7 @@ CELLS = {
 ROW = st.tuples(*(CELLS.get(column, FLAG) for column in COLUMNS))
 FILE = st.lists(ROW, min_size=1, max_size=6)
 SLOW = settings(
-    max_examples=25, deadline=None,
+    max_examples=15, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

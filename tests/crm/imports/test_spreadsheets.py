@@ -61,7 +61,10 @@ def test_a_no_to_mail_goes_to_the_ledger_and_the_suppressions(
 
 @pytest.mark.parametrize(
     ("line", "year"),
-    [("05", 2005), ("39", 2039), ("40", 1940), ("'99", 1999), ("2014-15", 2015), ("Class of 2012", 2012)],
+    [
+        ("05", 2005), ("39", 2039), ("40", 1940), ("'99", 1999), ("2014-15", 2015),
+        ("Class of 2012", 2012),
+    ],
 )  # fmt: skip
 def test_class_years_of_two_digits_have_a_cutoff(
     session: Session, bring: Bring, line: str, year: int
@@ -72,7 +75,10 @@ def test_class_years_of_two_digits_have_a_cutoff(
 
 @pytest.mark.parametrize(
     "written",
-    ["2001-03-04", "3/4/2001", "03/04/01", "20010304", "4-Mar-01", "March 4, 2001", "2001-03-04T00:00"],
+    [
+        "2001-03-04", "3/4/2001", "03/04/01", "20010304", "4-Mar-01", "March 4, 2001",
+        "2001-03-04T00:00",
+    ],
 )  # fmt: skip
 def test_dates_come_in_many_forms(session: Session, bring: Bring, written: str) -> None:
     bring(f'Name,Birth Date\nAda Mensah,"{written}"\n')
@@ -119,9 +125,7 @@ def test_a_new_family_name_is_known_by_the_former_one(
     session: Session, bring: Bring, make: Make
 ) -> None:
     make.alumnus("Ada", "Mensah", email="ada@mail.example")
-    found = bring(
-        "First Name,Last Name,Maiden Name,Email\nAda,Osei,Mensah,ada@mail.example\n"
-    )
+    found = bring("First Name,Last Name,Maiden Name,Email\nAda,Osei,Mensah,ada@mail.example\n")
     assert fates(found) == {"update": 1}
     (ada,) = everybody(session)
     assert (ada.family_name, ada.former_name) == ("Osei", "Mensah")
@@ -212,7 +216,9 @@ def test_a_new_address_is_added_and_the_preferred_one_kept(
 
 
 def test_ways_and_subjects_are_read_by_their_names(session: Session, bring: Bring) -> None:
-    found = bring('ID,Name,Ways to Help,Subjects\n1,Ada Mensah,"Tutor; speak to a class; fly",Law\n')
+    found = bring(
+        'ID,Name,Ways to Help,Subjects\n1,Ada Mensah,"Tutor; speak to a class; fly",Law\n'
+    )
     keys = session.scalars(text("select kind || ':' || key from interest order by 1")).all()
     assert keys == ["subject:law", "way:speak", "way:tutor"]
     assert "“fly” is not known" in reasons(session, found)[0]
