@@ -1,0 +1,64 @@
+"""The Spanish catalogue: every entry is finished, and says the same names and numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+PO = Path(__file__).parents[2] / "translations" / "es" / "LC_MESSAGES" / "messages.po"
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
+
+
+def spanish() -> Catalog:
+    with PO.open("rb") as readable:
+        return read_po(readable, abort_invalid=True)
+
+
+def entries() -> list[Message]:
+    return [message for message in spanish() if message.id]
+
+
+def forms(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def wrong_placeholders(source: tuple[str, ...], translated: tuple[str, ...]) -> bool:
+    """A one may be said in words; the last form names exactly what the source's last one does."""
+    known = set(PLACEHOLDER.findall(source[-1]))
+    if any(set(PLACEHOLDER.findall(form)) - known for form in translated):
+        return True
+    return set(PLACEHOLDER.findall(translated[-1])) != known
+
+
+def test_every_placeholder_of_a_translation_is_that_of_its_source() -> None:
+    wrong = [m.id for m in entries() if wrong_placeholders(forms(m.id), forms(m.string))]
+    assert wrong == []
+
+
+def test_a_lost_or_misspelt_placeholder_would_be_found() -> None:
+    assert wrong_placeholders(("Hello %(name)s",), ("Hola",))
+    assert wrong_placeholders(("Hello %(name)s",), ("Hola %(nombre)s",))
+    assert wrong_placeholders(("one day", "%(num)d days"), ("un día", "%(num)s días"))
+    assert not wrong_placeholders(("one day", "%(num)d days"), ("un día", "%(num)d días"))
+
+
+def test_no_translation_is_fuzzy() -> None:
+    assert [m.id for m in entries() if m.fuzzy] == []
+
+
+def test_no_translation_is_empty() -> None:
+    assert entries()
+    assert [m.id for m in entries() if not all(form.strip() for form in forms(m.string))] == []
+
+
+def test_plurals_have_as_many_forms_as_the_header_says() -> None:
+    count = spanish().num_plurals
+    plurals = [m for m in entries() if not isinstance(m.id, str)]
+    assert [m.id for m in plurals if len(forms(m.string)) != count] == []
+
+
+def test_the_catalogue_names_no_places_in_files() -> None:
+    assert not any(line.startswith("#:") for line in PO.read_text("utf-8").splitlines())
