@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.core.viewer import SYSTEM
 from crm.interactions.models import Mode
 from crm.mail.content import Variant, save_content
-from crm.mail.models import Message
+from crm.mail.delivery import deliver
+from crm.mail.models import Message, MessageState
 from lifecycle.engine.service import advance
-from lifecycle.journeys import service
+from lifecycle.journeys import queries, service
 from lifecycle.journeys.models import Enrollment, EnrollmentState, StepRun
 from tests.factories import Make
 
@@ -108,3 +110,36 @@ def test_what_is_waited_for_wakes_at_the_next_tick(
         session.scalars(select(Enrollment.goal_at).where(Enrollment.alumnus_id == person.id)).one()
         == now + 2 * DAY
     )
+    advance(now + 10 * DAY)
+    assert outcomes(session, robot.id)[1] == (1, "no")
+
+
+@pytest.mark.usefixtures("letter")
+def test_what_a_stopped_journey_decided_is_not_sent(
+    app: Flask, session: Session, make: Make, now: datetime
+) -> None:
+    make.alumnus(class_year=2026)
+    done = publish(session, WELCOME, now)
+    advance(now)
+    service.stop(session, done.journey, by=SYSTEM, at=now)
+    session.commit()
+    deliver(app, at=now + DAY)
+    message = session.scalars(select(Message).execution_options(populate_existing=True)).one()
+    assert (message.state, message.reason) == (MessageState.SKIPPED, "stopped")
+
+
+@pytest.mark.usefixtures("letter")
+def test_what_the_policy_holds_back_is_counted_with_its_reason(
+    app: Flask, session: Session, make: Make, now: datetime
+) -> None:
+    make.alumnus(class_year=2026, deceased=False, do_not_contact=True)
+    make.alumnus(class_year=2026, email=None)
+    make.alumnus(class_year=2026)
+    done = publish(session, WELCOME, now)
+    advance(now)
+    deliver(app, at=now + DAY)
+    sends = queries.sends_of(session, done.journey, ["first"], SYSTEM)["first"]
+    assert sends.skipped == {"do_not_contact": 1, "no_address": 1}
+    assert sends.decided == 3
+    runs = select(StepRun).where(StepRun.step_no == 0)
+    assert len(session.scalars(runs).all()) == sends.decided
