@@ -18,7 +18,8 @@ from crm.schools import wiring as schools
 from crm.web import wiring as web
 
 AREAS = (
-    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, portal, home,
+    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, portal,
+    home,
 )  # fmt: skip
 
 

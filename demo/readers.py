@@ -46,7 +46,7 @@ class Read:
     @property
     def wants_profile(self) -> bool:
         """Whether the mail asks to look at one's own page."""
-        return self.origin.startswith("journey:") or self.topic_key in {"news", "volunteering"}
+        return self.origin.startswith("journey:") or self.topic_key == "volunteering"
 
 
 @dataclass(frozen=True)

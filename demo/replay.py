@@ -61,7 +61,7 @@ MAILINGS = (
         },
     ),
     Mailing(
-        4, "Open house", "Bring alumni back into schools", "has:email class:..2100", "events",
+        4, "Open house", "Bring alumni back into schools", 'has:email class:1996.. (city:Riverbend or city:Milltown or city:"Cedar Valley")', "events",
         {
             "en": Variant("Open house at your school on the last Friday of April", "Come and see the new labs",
                 "Hello {{ first_name | there }},\n\nDoors open at five. Teachers you may remember will be there, and so will pupils who would like to hear what you do.\n\n[Tell us you are coming]({{ profile_link }})"),
@@ -70,7 +70,7 @@ MAILINGS = (
         },
     ),
     Mailing(
-        9, "Help a class", "Adults from many careers in every classroom", "has:email", "volunteering",
+        9, "Help a class", "Adults from many careers in every classroom", "has:email class:1990..", "volunteering",
         {
             "en": Variant("One hour, one class, your story", "What schools ask for this fall",
                 "Hello {{ first_name | there }},\n\nThis fall teachers are looking for people who can talk about their work for an hour, in person or by video.\n\n[Say how you would like to help]({{ profile_link }})"),

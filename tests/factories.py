@@ -1,4 +1,4 @@
-"""Makes valid rows for tests; each takes only what the test is about, flushes and answers the row."""
+"""Makes valid rows for tests; each takes what the test is about, flushes and answers the row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The one place that asks what time it is (law 7).
 
-Edges (a request, a job, a command) call `now()` once and pass the moment down; everything below them
-takes it as an argument. `at()` sets it for a block: `--as-of`, the demo's replay and tests.
+Edges (a request, a job, a command) call `now()` once and pass the moment down; everything below
+them takes it as an argument. `at()` sets it for a block: `--as-of`, the demo's replay and tests.
 """
 
 from __future__ import annotations

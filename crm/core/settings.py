@@ -168,7 +168,7 @@ def _missing_together(settings: Settings) -> list[str]:
 
 
 def secret_key(settings: Settings) -> str:
-    """The signing key: the setting, or one made once and kept in the instance folder (mode 0600)."""
+    """The signing key: the setting, or one made once and kept in the instance (mode 0600)."""
     if settings.secret_key:
         return settings.secret_key
     path = settings.instance / "secret-key"
