@@ -184,8 +184,9 @@ class Run:
         accepted = {"state": MessageState.ACCEPTED, "accepted_at": at}
         failed = {"reason": reasons.REFUSED_BY_PROVIDER, "ended_at": at}
         queued = {"not_before": at + timedelta(seconds=outcome.wait), "send_at": None}
+        whole = len(consignment.messages)
         for ids, result, changes in (
-            (outcome.accepted, "accepted", accepted),
+            (outcome.accepted, "", accepted),
             (unknown, "uncertain", {"state": MessageState.UNCERTAIN}),
             (set(outcome.refused), "refused", {"state": MessageState.FAILED, **failed}),
             (
@@ -194,7 +195,8 @@ class Run:
                 {"state": MessageState.QUEUED, "batch_id": None, **queued},
             ),
         ):
-            _end(self.session, batch_id, ids, result, changes)
+            _end(self.session, batch_id, None if len(ids) == whole else ids, changes)
+            _note(self.session, batch_id, ids, result)
         _note(self.session, batch_id, again, "split")
         self.session.commit()
         self.report.accepted += len(outcome.accepted)
@@ -224,21 +226,21 @@ class Run:
 
 
 def _end(
-    session: Session, batch_id: str, ids: set[UUID], result: str, changes: Mapping[str, Any]
+    session: Session, batch_id: str, ids: set[UUID] | None, changes: Mapping[str, Any]
 ) -> None:
-    """Move the messages of a batch that are still in its hands, and note how the attempt went."""
-    if not ids:
+    """Move messages of a batch (all of them for None) that are still in its hands."""
+    if ids is not None and not ids:
         return
     open_states = [MessageState.CLAIMED, MessageState.UNCERTAIN]
-    statement = update(Message).where(
-        Message.id.in_(ids), Message.batch_id == batch_id, Message.state.in_(open_states)
-    )
+    statement = update(Message).where(Message.batch_id == batch_id, Message.state.in_(open_states))
+    if ids is not None:
+        statement = statement.where(Message.id.in_(ids))
     session.execute(statement.values(**changes), execution_options={"synchronize_session": False})
-    _note(session, batch_id, ids, result)
 
 
 def _note(session: Session, batch_id: str, ids: set[UUID], result: str) -> None:
-    if not ids:
+    """Note how an attempt went, unless it went well, which the message itself tells."""
+    if not ids or not result:
         return
     statement = update(SendAttempt).where(
         SendAttempt.message_id.in_(ids), SendAttempt.batch_id == batch_id

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    Integer,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
 from crm.consent.queries import address_suppression, refusal
+from crm.core.database import UTCDateTime
 from crm.core.extend import extensions
 from crm.mail.models import ContentVariant, Message, MessageAttachment, MessageClass, MessageState
 from crm.mail.policy import LONGEST
@@ -22,6 +38,8 @@ GONE = (
     MessageState.CLAIMED, MessageState.UNCERTAIN, MessageState.CANCELLING, MessageState.ACCEPTED,
 )  # fmt: skip
 ONCE_PER_ADDRESS = "campaign:%"
+AT = bindparam("at", type_=UTCDateTime())
+SINCE = bindparam("since", type_=UTCDateTime())
 
 
 @dataclass(frozen=True)
@@ -54,20 +72,35 @@ def pick(
     The place (`not_before`, `id`) of the last one leads to the next batch without walking again
     over what was taken.
     """
-    due = select(Message.id).where(
-        Message.state == MessageState.QUEUED, Message.not_before <= at,
-        Message.version_id == group.version_id, Message.message_class == group.message_class,
-        Message.priority == group.priority,
-    )  # fmt: skip
+    given = {
+        "at": at, "since": at - LONGEST, "version": group.version_id, "size": size,
+        "kind": group.message_class, "priority": group.priority,
+    }  # fmt: skip
     if after is not None:
-        due = due.where(tuple_(Message.not_before, Message.id) > tuple_(*map(literal, after)))
-    due = due.order_by(Message.not_before, Message.id).limit(size)
+        given |= {"after_moment": after[0], "after_id": after[1]}
+    return list(session.execute(_picking(resumed=after is not None), given))
+
+
+@cache
+def _picking(*, resumed: bool) -> Select[Any]:
+    """The whole statement, built once: its parameters carry what differs."""
+    due = select(Message.id).where(
+        Message.state == MessageState.QUEUED, Message.not_before <= AT,
+        Message.version_id == bindparam("version"), Message.message_class == bindparam("kind"),
+        Message.priority == bindparam("priority"),
+    )  # fmt: skip
+    if resumed:
+        place = tuple_(
+            bindparam("after_moment", type_=UTCDateTime()), bindparam("after_id", type_=Uuid())
+        )
+        due = due.where(tuple_(Message.not_before, Message.id) > place)
+    due = due.order_by(Message.not_before, Message.id).limit(bindparam("size", type_=Integer()))
     picked = due.with_for_update(skip_locked=True).cte("picked").prefix_with("materialized")
-    statement = _facts(at).where(Message.id.in_(select(picked.c.id)))
-    return list(session.execute(statement.order_by(Message.not_before, Message.id)))
+    statement = _facts().where(Message.id.in_(select(picked.c.id)))
+    return statement.order_by(Message.not_before, Message.id)
 
 
-def _facts(at: datetime) -> Select[Any]:
+def _facts() -> Select[Any]:
     point = _best_address()
     address = func.coalesce(Message.to_address, point.c.key).label("address")
     return (
@@ -84,7 +117,7 @@ def _facts(at: datetime) -> Select[Any]:
             refusal(Message.topic_key, Message.alumnus_id).label("refusal"),
             _has_bounced().label("bounced"),
             _taken(address).label("duplicate"),
-            _sent_lately(at).label("sent"),
+            _sent_lately().label("sent"),
             exists().where(MessageAttachment.message_id == Message.id).label("attached"),
         )
         .select_from(Message)
@@ -134,7 +167,7 @@ def _taken(address: Any) -> Any:
     )  # fmt: skip
 
 
-def _sent_lately(at: datetime) -> Any:
+def _sent_lately() -> Any:
     """When marketing and asks went to the person within the longest window of the budget."""
     other = aliased(Message)
     went = func.coalesce(other.accepted_at, other.claimed_at)
@@ -142,8 +175,8 @@ def _sent_lately(at: datetime) -> Any:
         select(func.array_agg(went))
         .where(
             other.alumnus_id == Message.alumnus_id, other.id != Message.id,
-            or_(other.accepted_at.is_(None), other.accepted_at > at - LONGEST),
-            other.message_class.in_(BUDGETED), other.state.in_(GONE), went > at - LONGEST,
+            or_(other.accepted_at.is_(None), other.accepted_at > SINCE),
+            other.message_class.in_(BUDGETED), other.state.in_(GONE), went > SINCE,
         )
         .scalar_subquery()
     )  # fmt: skip

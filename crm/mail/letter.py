@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ from crm.web.i18n import LANGUAGES, text_direction
 
 KEPT = 256
 UNSUBSCRIBE = "unsubscribe_link"
-PURPOSES = {"h": "html", "t": "text", "s": "subject"}
 
 
 @dataclass(frozen=True)
@@ -40,18 +38,21 @@ class Footer:
 
 @dataclass(frozen=True)
 class Letter:
-    """A skeleton with tags. `tags` says for each tag which field it is, and for which purpose."""
+    """A skeleton with tags; `tags` says of each which field it is and whether that is a link."""
 
     language: str
     subject: str
     html: str
     text: str
-    tags: Mapping[str, fields.Slot]
+    tags: Mapping[str, tuple[fields.Slot, bool]]
     names: frozenset[str] = field(default_factory=frozenset)
 
     def substitutions(self, values: Mapping[str, str]) -> dict[str, str]:
         """For each tag the text of one recipient, escaped for where the tag stands."""
-        return {tag: said(slot, values, tag) for tag, slot in self.tags.items()}
+        return {
+            tag: said(values.get(slot.name, ""), slot.default, tag[PURPOSE], link=link)
+            for tag, (slot, link) in self.tags.items()
+        }
 
     def filled(self, substitutions: Mapping[str, str]) -> tuple[str, str, str]:
         """Subject, HTML and text with the tags replaced."""
@@ -63,6 +64,10 @@ class Letter:
 
 
 TAG = re.compile(r"hc[0-9a-f]{10}[hts][0-9]+z")
+PURPOSE = 12
+"""Where in a tag its purpose stands: h for HTML, t for plain text, s for the subject."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+LINE_ENDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def fill(skeleton: str, substitutions: Mapping[str, str]) -> str:
@@ -70,23 +75,20 @@ def fill(skeleton: str, substitutions: Mapping[str, str]) -> str:
     return TAG.sub(lambda match: substitutions.get(match[0], match[0]), skeleton)
 
 
-def said(slot: fields.Slot, values: Mapping[str, str], tag: str) -> str:
-    """What stands for a slot: its value or its default, fit for the purpose in the tag."""
-    value = values.get(slot.name, "")
-    if is_link(slot.name) and not value.startswith(("https://", "http://")):
+def said(value: str, default: str, purpose: str, *, link: bool) -> str:
+    """What stands for a field: its value or its default, fit for the purpose (h, t or s)."""
+    if link and not value.startswith(("https://", "http://")):
         value = ""
-    value = value.strip() or slot.default
-    purpose = tag[12]
+    value = value.strip() or default
     if purpose == "s":
         return one_line(value)
-    value = "".join(c for c in value if c in "\n\t" or not unicodedata.category(c).startswith("Cc"))
+    value = CONTROLS.sub("", value)
     return html.escape(value) if purpose == "h" else value
 
 
 def one_line(value: str) -> str:
     """A value that can stand in a header: no line ends, no control characters."""
-    clean = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in value)
-    return " ".join(clean.split())
+    return " ".join(LINE_ENDS.sub(" ", value).split())
 
 
 class _Marks:
@@ -94,7 +96,7 @@ class _Marks:
 
     def __init__(self, seed: str) -> None:
         self.prefix = "hc" + hashlib.sha256(seed.encode()).hexdigest()[:10]
-        self.tags: dict[str, fields.Slot] = {}
+        self.tags: dict[str, tuple[fields.Slot, bool]] = {}
         self.given: dict[tuple[str, str, str], str] = {}
 
     def tag(self, slot: fields.Slot, purpose: str) -> str:
@@ -102,7 +104,7 @@ class _Marks:
         if key not in self.given:
             tag = f"{self.prefix}{purpose}{len(self.given)}z"
             self.given[key] = tag
-            self.tags[tag] = slot
+            self.tags[tag] = slot, is_link(slot.name)
         return self.given[key]
 
     def mark(self, text: str, purpose: str) -> str:
@@ -133,7 +135,7 @@ def compile_letter(variant: Variant, language: str, footer: Footer) -> Letter:
         foot = _plain_footer(words, leave["t"])
     body = markdown.plain_text(marks.mark(variant.body, "t"))
     subject = marks.mark(variant.subject, "s")
-    names = frozenset(slot.name for slot in marks.tags.values())
+    names = frozenset(slot.name for slot, _ in marks.tags.values())
     return Letter(
         language, subject, mjml2html(page, disable_comments=True), f"{body}\n\n-- \n{foot}\n",
         marks.tags, names,

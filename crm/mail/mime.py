@@ -20,6 +20,9 @@ from crm.mail.transport import Batch, Parcel
 
 SOFT = b"=\r\n"
 WORD_BYTES = 45
+# What needs no encoding and cannot begin a line with the dot that ends a mail in SMTP.
+PLAIN_VALUE = re.compile(r"[!-\-/-<>-~][ -<>-~]{0,68}[!-<>-~]\Z")
+LEADING_DOT = re.compile(rb"(?m)^\.")
 PLAIN = re.compile(r"[ -~]*\Z")
 
 
@@ -51,7 +54,7 @@ class Skeleton:
         ]
 
     def message(self, parcel: Parcel) -> bytes:
-        """The whole mail for one recipient, with CR LF line ends."""
+        """The whole mail for one recipient as SMTP sends it: CR LF, leading dots doubled."""
         values = parcel.substitutions
         body = b"".join(
             piece if isinstance(piece, bytes) else _value(values.get(piece, ""))
@@ -103,14 +106,21 @@ def _pieces(text: str) -> list[bytes | str]:
     found: list[bytes | str] = []
     start = 0
     for match in TAG.finditer(text):
-        found += [_soft(quoted(text[start : match.start()])), match[0]]
+        found += [_stuffed(_soft(quoted(text[start : match.start()]))), match[0]]
         start = match.end()
-    found.append(quoted(text[start:]))
+    found.append(_stuffed(quoted(text[start:])))
     return found
 
 
 def _value(value: str) -> bytes:
-    return _soft(quoted(value))
+    if PLAIN_VALUE.match(value):
+        return value.encode() + SOFT
+    return _stuffed(_soft(quoted(value)))
+
+
+def _stuffed(coded: bytes) -> bytes:
+    """Lines with a leading dot doubled, as SMTP wants them; each piece begins a line."""
+    return LEADING_DOT.sub(b"..", coded)
 
 
 def quoted(text: str) -> bytes:

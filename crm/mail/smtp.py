@@ -6,7 +6,6 @@ on its way and no answer comes, it may have gone, and is uncertain: it is not se
 
 from __future__ import annotations
 
-import re
 import smtplib
 import ssl
 from typing import Any
@@ -21,7 +20,6 @@ from crm.mail.transport import Batch, Guarantee, Outcome, Parcel
 
 log = structlog.get_logger(__name__)
 TIMEOUT = 30.0
-DOT = re.compile(rb"(?m)^\.")
 LOST = (smtplib.SMTPException, OSError)
 
 
@@ -108,7 +106,7 @@ class SmtpTransport:
         except UnicodeError:
             outcome.refused[parcel.message_id] = "address"
             return
-        message = DOT.sub(b"..", skeleton.message(parcel))
+        message = skeleton.message(parcel)
         try:
             code = _envelope(server, sender, recipient)
         except LOST:

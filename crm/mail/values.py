@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from email.utils import parseaddr
+from operator import attrgetter
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, Schooling
@@ -19,18 +20,36 @@ from crm.schools.models import School
 
 LINK_ENDING = "_link"
 
+
+def _greeting(row: Row[Any]) -> str:
+    """What a letter calls them, as `Alumnus.greeting_name`."""
+    return str(row.preferred_name or row.given_name or row.family_name)
+
+
+def _full_name(row: Row[Any]) -> str:
+    """The name as people write it, as `Alumnus.full_name`."""
+    parts = (row.preferred_name or row.given_name, row.middle_name, row.family_name, row.suffix)
+    return " ".join(part for part in parts if part)
+
+
 PERSONAL: Mapping[str, tuple[Any, str, Callable[[Row[Any]], Any]]] = {
-    "first_name": (_("First name"), "Ada", lambda r: r.Alumnus.greeting_name),
-    "full_name": (_("Full name"), "Ada Mensah", lambda r: r.Alumnus.full_name),
-    "family_name": (_("Family name"), "Mensah", lambda r: r.Alumnus.family_name),
-    "class_year": (_("Class year"), "2015", lambda r: r.Alumnus.class_year),
-    "school": (_("School last attended"), "Booker T. Washington High School", lambda r: r.school),
-    "city": (_("Town"), "Atlanta", lambda r: r.Alumnus.city),
-    "employer": (_("Employer"), "Grady Hospital", lambda r: r.Alumnus.employer),
-    "job_title": (_("Job title"), "Nurse", lambda r: r.Alumnus.job_title),
-    "college": (_("College"), "Spelman College", lambda r: r.Alumnus.college),
+    "first_name": (_("First name"), "Ada", _greeting),
+    "full_name": (_("Full name"), "Ada Mensah", _full_name),
+    "family_name": (_("Family name"), "Mensah", attrgetter("family_name")),
+    "class_year": (_("Class year"), "2015", attrgetter("class_year")),
+    "school": (_("School last attended"), "Booker T. Washington High School", attrgetter("school")),
+    "city": (_("Town"), "Atlanta", attrgetter("city")),
+    "employer": (_("Employer"), "Grady Hospital", attrgetter("employer")),
+    "job_title": (_("Job title"), "Nurse", attrgetter("job_title")),
+    "college": (_("College"), "Spelman College", attrgetter("college")),
 }
 """Fields of the person: label, sample, and how to read it from a row of `_people`."""
+
+READ = (
+    "id", "given_name", "middle_name", "family_name", "suffix", "preferred_name", "class_year",
+    "city", "employer", "job_title", "college",
+)  # fmt: skip
+"""What those fields are made of."""
 
 OFFICE: Mapping[str, Any] = {
     "sender_name": _("Name of the sender"),
@@ -123,8 +142,11 @@ def _people(session: Session, recipients: Sequence[Recipient]) -> dict[int, Row[
         .limit(1)
         .scalar_subquery()
     )
-    rows = session.execute(select(Alumnus, last.label("school")).where(Alumnus.id.in_(ids)))
-    return {row.Alumnus.id: row for row in rows}
+    columns = [getattr(Alumnus, name) for name in READ]
+    chosen: Select[Any] = select(*columns, last.label("school")).where(
+        Alumnus.id == func.any(sorted(ids))
+    )
+    return {row.id: row for row in session.execute(chosen)}
 
 
 def _text(value: Any) -> str:

@@ -131,7 +131,7 @@ def test_any_subject_survives_its_encoding(text: str) -> None:
     raw = f"Subject: {encoded_words(text, 9)}\r\n\r\n".encode()
     assert max(len(line) for line in raw.split(b"\r\n")) < 998
     parsed = mime_parse(raw)
-    assert parsed["Subject"] == text.lstrip(" \t") or not text.strip()
+    assert parsed["Subject"].strip() == text.strip()
 
 
 def mime_parse(raw: bytes) -> dict[str, str]:
@@ -286,7 +286,7 @@ def test_an_intent_to_cancel_that_a_crash_cut_off_is_carried_out(
     by_sendgrid(app, sendgrid, at)
     assert len(set(sendgrid.sent())) == len(sendgrid.sent()) == 2
     results = session.scalars(select(SendAttempt.result).order_by(SendAttempt.attempt)).all()
-    assert results == ["cancelled", "cancelled", "accepted", "accepted"]
+    assert results == ["cancelled", "cancelled", "handed over", "handed over"]
 
 
 def test_words_too_long_for_substitutions_are_sent_in_a_letter_of_their_own(
