@@ -65,10 +65,6 @@ def load(session: Session, cases: Select[int, int, datetime, str], *, base: floa
         given.c[2].label("at"), given.c[3].label("way"),
     ).cte("c")  # fmt: skip
     asks, deeds, contacts = _asks(c), _deeds(c), _contacts(c)
-    offers = select(literal(1)).where(
-        Interest.alumnus_id == c.c.person, Interest.kind == InterestKind.WAY,
-        Interest.key == c.c.way, Interest.since < c.c.at,
-    )  # fmt: skip
     graduated = func.coalesce(Alumnus.graduated_on, func.make_date(Alumnus.class_year, 6, 1))
     rate = (func.coalesce(asks.c.yeses, 0) + 5 * base) / (func.coalesce(asks.c.asks, 0) + 5)
     values = {
@@ -77,7 +73,7 @@ def load(session: Session, cases: Select[int, int, datetime, str], *, base: floa
         "days_since_contact": func.coalesce(contacts.c.days, NEVER),
         "yes_rate": rate,
         "tenure": func.coalesce(func.date_part("year", func.age(c.c.at, graduated)), 10),
-        "offers_way": case((offers.exists(), 1), else_=0),
+        "offers_way": case((_offers(c).exists(), 1), else_=0),
         "works": case((Alumnus.field_of_work.is_not(None), 1), else_=0),
         **{
             k: func.coalesce(asks.c[k], 0)
@@ -98,6 +94,14 @@ def load(session: Session, cases: Select[int, int, datetime, str], *, base: floa
     rows = np.array([tuple(row) for row in session.execute(statement)], dtype=np.float64)
     rows = rows.reshape(-1, 2 + len(COLUMNS))
     return Cases(rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2:])
+
+
+def _offers(c: CTE) -> Select[int]:
+    """That the person had offered the way before."""
+    return select(literal(1)).where(
+        Interest.alumnus_id == c.c.person, Interest.kind == InterestKind.WAY,
+        Interest.key == c.c.way, Interest.since < c.c.at,
+    )  # fmt: skip
 
 
 def _days(c: CTE, moment: object) -> object:
