@@ -115,7 +115,7 @@ def _stage(session: Session, job: Job, progress: Progress | None) -> dict[str, i
         job.plan, job.schema, job.table, schools=alias_table(session),
         words_of=_words_of(session), today=job.at.date(),
     )  # fmt: skip
-    copy_rows(session, STAGE, list(job.schema.columns), rows.staged(), progress=progress)
+    copy_rows(session, STAGE, job.schema.copied, rows.staged(), progress=progress)
     session.execute(text(f"create index on {STAGE} (line)"))
     session.execute(text(f"analyze {STAGE}"))
     return dict(rows.unknown_schools.most_common(50))

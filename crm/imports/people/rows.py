@@ -93,13 +93,13 @@ class Rows:
         return self.schoolings.unknown
 
     def staged(self) -> Iterator[list[tuple[Any, ...]]]:
-        """The whole table, batch by batch, as tuples in the order of the schema's columns."""
+        """The whole table, batch by batch, as tuples in the order of `schema.copied`."""
         for batch in self.table.batches():
             yield self.batch(batch)
 
     def batch(self, batch: Batch) -> list[tuple[Any, ...]]:
         """One batch as staged tuples."""
-        names = list(self.schema.columns)
+        names = self.schema.copied
         rest = (None,) * (len(names) - 3)
         bad = [(line, "reject", reason, *rest) for line, reason in batch.faults]
         if not batch.rows:

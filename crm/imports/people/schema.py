@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from crm.alumni.models import ContactKind, ContactOwner
 from crm.imports.mapping import Plan
-from crm.imports.targets import CONTACTS, system_of
+from crm.imports.targets import CONTACTS, custom_name, system_of
 
 SCALARS = {
     "given_name": "text", "middle_name": "text", "family_name": "text", "suffix": "text",
@@ -20,6 +20,17 @@ SCALARS = {
 }  # fmt: skip
 """What a line says of a person; `ways` and `subjects` are keys joined by commas."""
 
+SOURCES = {
+    "class_year": ("class_year", "grade", "status", "graduated_on"),
+    "graduated_on": ("graduated_on", "left_on"),
+    "opt_out": ("opt_out", "do_not_email", "opt_in"),
+    "suppress": ("do_not_email",),
+    "school_id": ("school", "school.graduated"),
+    "school_status": ("status", "grade", "graduated_on"),
+}
+"""Which targets fill a column, where it is not the one of the same name."""
+ALWAYS = frozenset({"given_name", "middle_name", "family_name", "suffix", "name_key", "sort_key",
+                    "family_key"})  # fmt: skip
 LEADING = {"line": "integer not null", "fate": "text", "reason": "text", "note": "text"}
 
 
@@ -65,6 +76,12 @@ class Schema:
 
     systems: tuple[str, ...]
     slots: tuple[Slot, ...]
+    filled: frozenset[str]
+
+    @property
+    def copied(self) -> list[str]:
+        """The columns that some line may fill: only these need to be sent."""
+        return [name for name in self.columns if name not in SCALARS or name in self.filled]
 
     @property
     def columns(self) -> dict[str, str]:
@@ -97,4 +114,8 @@ def schema_for(plan: Plan) -> Schema:
             owner = ContactOwner.PARENT
         for index in plan.of(target):
             slots.append(Slot(len(slots), index, contact.kind, owner, contact.judged))
-    return Schema(tuple(systems), tuple(slots))
+    targets = set(plan.targets())
+    filled = {n for n in SCALARS if n in ALWAYS or targets & set(SOURCES.get(n, (n,)))}
+    if any(custom_name(target) for target in targets):
+        filled.add("custom")
+    return Schema(tuple(systems), tuple(slots), frozenset(filled))

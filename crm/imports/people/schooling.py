@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from itertools import repeat
 from typing import Any
 
 from crm.imports.mapping import Plan
@@ -116,18 +117,34 @@ class Schoolings:
         found = cells.blank()
         if not columns and not true_ones:
             return found
-        for row in range(cells.count):
-            texts = [column[row] for column in columns]
+        resolved = [list(map(self.by_text.__getitem__, column)) for column in columns]
+        for row, ids in enumerate(
+            zip(*resolved, strict=True) if resolved else repeat((), cells.count)
+        ):
+            school = next((i for i in ids if i is not None and i > 0), None)
+            if school is None:
+                texts = [column[row] for column in columns]
+                school = self._true_school(cells, row, texts, list(ids), true_ones)
+            found[row] = school
+        return found
+
+    def _true_school(
+        self,
+        cells: Cells,
+        row: int,
+        texts: list[str],
+        ids: list[int | None],
+        true_ones: list[list[str]],
+    ) -> int | None:
+        """The school of a line whose own one is fake or blank; what stays unknown is explained."""
+        school = None
+        if FAKE in ids or not any(texts):
+            texts += [column[row] for column in true_ones]
             ids = [self.by_text[text] for text in texts]
             school = next((i for i in ids if i is not None and i > 0), None)
-            if school is None and (FAKE in ids or not any(texts)):
-                texts += [column[row] for column in true_ones]
-                ids += [self.by_text[text] for text in texts[len(columns) :]]
-                school = next((i for i in ids if i is not None and i > 0), None)
-            found[row] = school
-            if school is None:
-                self._explain(cells, row, texts, ids)
-        return found
+        if school is None:
+            self._explain(cells, row, texts, ids)
+        return school
 
     def _explain(self, cells: Cells, row: int, texts: list[str], ids: list[int | None]) -> None:
         """Note why the schooling of a row stays unknown."""
