@@ -116,19 +116,27 @@ def import_asks(
     lock_imports(session)
     _add_ways(session)
     created = _insert(session)
+    _close(session, run, path, created=created, count=count, by=by, at=at)
+    run.mapping = {"not_read": columns.unread}
+    session.flush()
+    return run
+
+
+def _close(
+    session: Session, run: ImportRun, path: Path, *, created: int, count: int,
+    by: Viewer | None, at: datetime,
+) -> None:  # fmt: skip
+    """Write down what came of the file."""
     rejected = _note_rejected(session, run)
     run.totals = {
         "created": created, "unchanged": count - created - rejected, "rejected": rejected,
     }  # fmt: skip
     run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, digest(path)
     run.lines_done = run.lines_total = count
-    run.mapping = {"not_read": columns.unread}
     audit.record(
         session, "import.applied", kind="import", key=run.id, by=by, at=at,
         filename=run.filename, totals=run.totals,
     )  # fmt: skip
-    session.flush()
-    return run
 
 
 def _add_ways(session: Session) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.sql.selectable import CTE, LateralFromClause
 
 from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling, Subject
 from crm.interactions.models import Interaction, Mode
 from crm.schools.models import School
-from segments.asks.eligibility import Need, suitable_dates
+from segments.asks.eligibility import Need
 from segments.asks.models import Ask, AskState
 from segments.requests.models import Place
 from segments.targeting.models import PropensityModel, Score
@@ -37,6 +37,31 @@ def facts(session: Session, need: Need, people: CTE) -> CTE:
     request = need.request
     school = session.get_one(School, request.school_id)
     subject = session.get(Subject, request.subject_key) if request.subject_key else None
+    deeds, asks = _history(need)
+    return (
+        select(
+            Alumnus.id, Alumnus.class_year, Alumnus.city, Alumnus.field_of_work,
+            deeds.c.deeds, deeds.c.deeds_year, deeds.c.last_deed,
+            asks.c.asks, asks.c.asks_year, asks.c.yeses, asks.c.last_ask,
+            _attended(Schooling.school_id == school.id).label("own_school"),
+            _attended(
+                Schooling.school_id.in_(
+                    select(School.id).where(School.cluster_id == school.cluster_id)
+                )
+            ).label("own_cluster"),
+            _cares(request.subject_key).label("cares"), _works(subject).label("works"),
+            _speaks(request.language).label("speaks"), _near(request.place, school).label("near"),
+            _offers(request.way_key).label("offers"),
+            _score(request.way_key).label("score"),
+        )
+        .join(people, people.c.id == Alumnus.id)
+        .join(deeds, literal(value=True)).join(asks, literal(value=True))
+        .cte("facts")
+    )  # fmt: skip
+
+
+def _history(need: Need) -> tuple[LateralFromClause, LateralFromClause]:
+    """What each person did, and how often they were asked, up to the moment of the need."""
     year = need.at - timedelta(days=365)
     reached = and_(Ask.alumnus_id == Alumnus.id, Ask.state != AskState.CANCELLED)
     gave = and_(
@@ -54,26 +79,7 @@ def facts(session: Session, need: Need, people: CTE) -> CTE:
         func.count().filter(Ask.state == AskState.ACCEPTED).label("yeses"),
         func.max(Ask.asked_at).label("last_ask"),
     ).where(reached).lateral("asks")  # fmt: skip
-    return (
-        select(
-            Alumnus.id, Alumnus.class_year, Alumnus.city, Alumnus.field_of_work,
-            deeds.c.deeds, deeds.c.deeds_year, deeds.c.last_deed,
-            asks.c.asks, asks.c.asks_year, asks.c.yeses, asks.c.last_ask,
-            _attended(Schooling.school_id == school.id).label("own_school"),
-            _attended(
-                Schooling.school_id.in_(
-                    select(School.id).where(School.cluster_id == school.cluster_id)
-                )
-            ).label("own_cluster"),
-            _cares(request.subject_key).label("cares"), _works(subject).label("works"),
-            _speaks(request.language).label("speaks"), _near(request.place, school).label("near"),
-            _offers(request.way_key).label("offers"),
-            suitable_dates(need).label("dates"), _score(request.way_key).label("score"),
-        )
-        .join(people, people.c.id == Alumnus.id)
-        .join(deeds, literal(value=True)).join(asks, literal(value=True))
-        .cte("facts")
-    )  # fmt: skip
+    return deeds, asks
 
 
 def _attended(condition: ColumnElement[bool]) -> ColumnElement[bool]:
