@@ -21,8 +21,8 @@ def entries() -> list[Message]:
     return [message for message in spanish() if message.id]
 
 
-def forms(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ("",))
 
 
 def wrong_placeholders(source: tuple[str, ...], translated: tuple[str, ...]) -> bool:
