@@ -19,7 +19,7 @@ FILE, HARD_FILE = 300, 400
 FUNCTION, HARD_FUNCTION = 40, 60
 LONGER: dict[str, str] = {
     "segments/desk/match.py:_statement": "one statement, which reads better whole",
-    "segments/asks/service.py:send_wave": "the checks of law 6 and the ask they guard stand together",
+    "segments/asks/service.py:send_wave": "the checks of law 6 stand beside the ask they guard",
 }
 """What may go beyond the first limit, and why (`path` or `path:function`)."""
 
