@@ -19,7 +19,7 @@ from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
 from lifecycle.journeys.reading import LARGEST
 from lifecycle.journeys.starters import starter_text, starters
 from lifecycle.journeys.views import journey_view, picture
-from lifecycle.journeys.words import STATES, TONES, step_words
+from lifecycle.journeys.words import STATES, TONES, kind_words, step_words
 
 bp = Blueprint("journeys", __name__, url_prefix="/journeys")
 
@@ -27,10 +27,13 @@ bp = Blueprint("journeys", __name__, url_prefix="/journeys")
 @bp.app_context_processor
 def words() -> dict[str, Any]:
     """What every journey template needs to name things."""
-    return {"journey_states": STATES, "journey_tones": TONES, "reason_sentence": sentence}
+    return {
+        "journey_states": STATES, "journey_tones": TONES, "reason_sentence": sentence,
+        "journey_deed": kind_words,
+    }  # fmt: skip
 
 
-@bp.get("/")
+@bp.get("", strict_slashes=False)
 @requires(Permission.JOURNEYS_VIEW)
 def index() -> str:
     """Every journey with the people inside and what it sent."""
