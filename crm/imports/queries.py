@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from flask import url_for
+from flask_babel import lazy_gettext as _
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm.accounts.models import User
 from crm.core.errors import NotFound
-from crm.imports.models import CustomField, Fate, ImportLine, ImportRun
+from crm.core.extend import Todo
+from crm.core.viewer import Permission, Viewer
+from crm.imports.models import CustomField, Fate, ImportLine, ImportRun, ImportState
 from crm.web.paging import Page, keyset
 
 EXPORT_BATCH = 5_000
@@ -83,3 +88,11 @@ def targeting_fields(session: Session) -> list[str]:
     """The names of the custom fields that a mapping marked for the propensity model."""
     statement = select(CustomField.key).where(CustomField.targeting).order_by(CustomField.key)
     return list(session.scalars(statement))
+
+
+def waiting_imports(session: Session, viewer: Viewer, at: datetime) -> Iterator[Todo]:
+    """The checked imports that nobody has applied yet, for those who may."""
+    if viewer.may(Permission.IMPORT):
+        waiting = ImportRun.state == ImportState.CHECKED
+        count = session.scalar(select(func.count()).select_from(ImportRun).where(waiting)) or 0
+        yield Todo(_("checked imports wait to be applied"), count, url_for("imports.index"))

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, PeriodicJob, extensions
 from crm.core.jobs import jobs
 from crm.core.viewer import Permission
-from crm.imports import background, cli, district, routes
+from crm.imports import background, cli, district, queries, routes
 from crm.imports import models as models  # tables
 
 DAY = 24 * 3600
@@ -29,6 +29,7 @@ def init_app(app: Flask) -> None:
     jobs(app).register("imports.work", background.work)
     known = extensions(app)
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
+    known.todo.append(queries.waiting_imports)
     known.navigation.append(
         NavEntry("schools.index", _("Schools"), "building", 25, Permission.PEOPLE_VIEW)
     )
