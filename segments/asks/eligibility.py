@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     union,
 )
 from sqlalchemy.dialects.postgresql import array
@@ -104,6 +105,32 @@ def need_of(session: Session, request: Request, at: datetime) -> Need:
     return Need(request, ZoneInfo(school.time_zone), level, dates, at)
 
 
+def without_jit(session: Session) -> None:
+    """Let this transaction's statements start at once, and sort in memory.
+
+    Compiling the many conditions costs seconds and saves none.
+    """
+    session.execute(text("set local jit = off"))
+    session.execute(text("set local work_mem = '64MB'"))
+
+
+def _helps(way_key: str) -> ColumnElement[bool]:
+    """The person is one of `helpers`."""
+    parts = [
+        exists().where(
+            Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
+            Interest.key == way_key,
+        ),
+        exists().where(
+            Ask.alumnus_id == Alumnus.id, Ask.way_key == way_key, Ask.state == AskState.ACCEPTED
+        ),
+    ]  # fmt: skip
+    if way_key in DEEDS:
+        did = Interaction.kind == DEEDS[way_key], Interaction.machine.is_(False)
+        parts.append(exists().where(Interaction.alumnus_id == Alumnus.id, *did))
+    return or_(*parts)
+
+
 def helpers(way_key: str) -> Select[int]:
     """The ids of those who offer a way to help or helped in it before."""
     offered = select(Interest.alumnus_id).where(
@@ -150,7 +177,7 @@ def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     leaves = func.coalesce(Alumnus.graduated_on, func.make_date(Alumnus.class_year, 6, 1))
     nobody = literal(value=False)
     return {
-        "way_not_offered": Alumnus.id.not_in(helpers(need.request.way_key)),
+        "way_not_offered": ~_helps(need.request.way_key),
         "deceased": Alumnus.deceased.is_(True),
         "blocked": Alumnus.ferpa_block.is_(True),
         "do_not_contact": Alumnus.do_not_contact.is_(True),
@@ -233,6 +260,7 @@ def first_obstacle(need: Need, *, offered: bool = False) -> ColumnElement[Any]:
 def why_not(session: Session, need: Need, alumnus_id: int) -> list[str]:
     """Everything that stands in the way of asking this person, as words of `WORDS`."""
     found = obstacles(need)
+    without_jit(session)
     statement = select(*(condition.label(word) for word, condition in found.items()))
     row = session.execute(statement.where(Alumnus.id == alumnus_id)).mappings().one_or_none()
     return [word for word in found if row is not None and row[word]]

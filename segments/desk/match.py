@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
 from crm.core.viewer import SYSTEM, Viewer
-from segments.asks.eligibility import Need, first_obstacle, helpers, need_of
+from segments.asks.eligibility import (
+    Need,
+    first_obstacle,
+    helpers,
+    need_of,
+    suitable_dates,
+    without_jit,
+)
 from segments.asks.models import Ask
 from segments.asks.service import Pick
 from segments.desk.ranking import ranked
@@ -75,6 +82,7 @@ def match(
     """
     need = need_of(session, request, at)
     model = live_model(session, request.way_key) is not None
+    without_jit(session)
     taken = max(limit, RESCORED) if model and not explore else limit
     rows = session.execute(_statement(session, need, viewer, limit=taken, explore=explore)).all()
     eligible = int(rows[0].eligible)
@@ -133,7 +141,13 @@ def _statement(
         .limit(explore)
     )
     best = (
-        select(everyone, Alumnus.given_name, Alumnus.preferred_name, Alumnus.family_name)
+        select(
+            everyone,
+            Alumnus.given_name,
+            Alumnus.preferred_name,
+            Alumnus.family_name,
+            suitable_dates(need).label("dates"),
+        )
         .join(Alumnus, Alumnus.id == everyone.c.id)
         .where(or_(everyone.c.rank <= limit, everyone.c.id.in_(drawn)))
         .subquery("best")

@@ -56,7 +56,7 @@ def facts(session: Session, need: Need, people: CTE) -> CTE:
         )
         .join(people, people.c.id == Alumnus.id)
         .join(deeds, literal(value=True)).join(asks, literal(value=True))
-        .cte("facts")
+        .cte("facts").prefix_with("materialized")
     )  # fmt: skip
 
 
