@@ -691,6 +691,7 @@ def upgrade() -> None:
     with op.batch_alter_table('ask', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_ask_alumnus_id_asked_at'), ['alumnus_id', 'asked_at'], unique=False)
         batch_op.create_index('ix_ask_open', ['expires_at'], unique=False, postgresql_where=sa.text("state = 'open'"))
+        batch_op.create_index('ix_ask_rest', ['alumnus_id'], unique=False, postgresql_where=sa.text("rest_until is not null"))
         batch_op.create_index('uq_ask_open_person', ['alumnus_id'], unique=True, postgresql_where=sa.text("state = 'open'"))
         batch_op.create_index(batch_op.f('ix_ask_way_key_asked_at'), ['way_key', 'asked_at'], unique=False)
 
@@ -835,6 +836,7 @@ def downgrade() -> None:
     op.drop_table('campaign')
     with op.batch_alter_table('ask', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_ask_way_key_asked_at'))
+        batch_op.drop_index('ix_ask_rest', postgresql_where=sa.text("rest_until is not null"))
         batch_op.drop_index('uq_ask_open_person', postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index('ix_ask_open', postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index(batch_op.f('ix_ask_alumnus_id_asked_at'))

@@ -49,6 +49,7 @@ from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.rules import (
     ADULT_YEARS,
     MOST_A_YEAR,
+    NEVER,
     REST_AFTER_ASK,
     REST_AFTER_NO,
     SOONEST,
@@ -218,8 +219,10 @@ def _history(request: Request, at: datetime) -> dict[str, ColumnElement[bool]]:
     )  # fmt: skip
     year = select(func.count()).where(reached, Ask.asked_at > at - timedelta(days=365))
     return {
-        "said_never": exists().where(mine, same_way, Ask.note == "never", ~offered_since),
-        "said_later": exists().where(mine, Ask.note == "later", Ask.rest_until > today),
+        "said_never": exists().where(mine, same_way, Ask.rest_until == NEVER, ~offered_since),
+        "said_later": exists().where(
+            mine, Ask.rest_until > today, Ask.rest_until < NEVER
+        ),
         "already_asked": exists().where(mine, Ask.request_id == request.id),
         "being_asked": exists().where(mine, Ask.state == AskState.OPEN),
         "asked_lately": exists().where(reached, Ask.asked_at > at - REST_AFTER_ASK),

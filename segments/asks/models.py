@@ -55,6 +55,7 @@ class Ask(Model):
         Index(None, "alumnus_id", "asked_at"),
         Index(None, "way_key", "asked_at"),
         Index("ix_ask_open", "expires_at", postgresql_where=text("state = 'open'")),
+        Index("ix_ask_rest", "alumnus_id", postgresql_where=text("rest_until is not null")),
         Index(
             "uq_ask_open_person",
             "alumnus_id",

@@ -24,7 +24,7 @@ from crm.mail.models import Message, MessageClass, MessageState
 from crm.mail.outbox import message_id
 from segments.asks.eligibility import WORDS, need_of, why_not
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
-from segments.asks.rules import hold_until, later_choices
+from segments.asks.rules import NEVER, hold_until, later_choices
 from segments.asks.service import Pick, send_wave, settle_unsent
 from segments.clearance.models import Clearance
 from segments.clearance.rules import Grant, cleared, needed_level
@@ -168,7 +168,7 @@ def sent_message(session: Session, make: Make, person: Alumnus, n: int) -> Messa
 def test_an_interest_renewed_after_a_never_counts_again(session: Session, make: Make) -> None:
     request = make_request(make, make.school())
     person = make_speaker(make, "Ada")
-    past_ask(make, person, 900, AskState.DECLINED, note="never")
+    past_ask(make, person, 900, AskState.DECLINED, note="never", rest_until=NEVER)
     assert why_not(session, need_of(session, request, make.at), person.id) == []
 
 
