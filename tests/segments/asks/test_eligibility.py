@@ -86,7 +86,7 @@ OBSTACLES: dict[str, Change] = {
         make.session, person.id, topic_key="volunteering", source=ConsentSource.STAFF, at=make.at
     ),
     "said_never": lambda make, person: past_ask(
-        make, person, 900, AskState.DECLINED, note="never",
+        make, person, 900, AskState.DECLINED, note="never", rest_until=NEVER,
         answered_at=make.at + timedelta(days=1),
     ),
     "said_later": lambda make, person: past_ask(
