@@ -51,7 +51,7 @@ def schools_import(path: Path) -> dict[str, Any]:
 @click.command("import")
 @FILE
 @click.option(
-    "--layout", default="auto", show_default=True, metavar="|".join(("auto", *LAYOUTS)),
+    "--layout", default="auto", show_default=True, type=click.Choice(["auto", *LAYOUTS]),
     help="What kind of file it is.",
 )  # fmt: skip
 @click.option("--mapping", type=click.Path(path_type=Path), help="JSON or YAML: column → target.")
