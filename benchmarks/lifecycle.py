@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
@@ -85,6 +86,18 @@ SWEEP = (
 )
 
 
+def settle() -> None:
+    """Write out what is dirty, so that neither side pays for the other."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("checkpoint"))
+
+
+def measured(act: Callable[[], object]) -> float:
+    """The milliseconds of one side, from a settled start."""
+    settle()
+    return timed(act)
+
+
 def bare(*statements: str, **values: object) -> float:
     """Milliseconds of the statements in one transaction, commit included."""
 
@@ -93,7 +106,7 @@ def bare(*statements: str, **values: object) -> float:
             for statement in statements:
                 connection.execute(text(statement), values)
 
-    return timed(act)
+    return measured(act)
 
 
 def tidy(*tables: str) -> None:
@@ -101,7 +114,6 @@ def tidy(*tables: str) -> None:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in tables:
             connection.execute(text(f"vacuum (analyze) {table}"))
-        connection.execute(text("checkpoint"))
 
 
 def count(statement: str) -> int:
@@ -128,7 +140,7 @@ def place_all(people: int) -> list[Figure]:
         """create table floor_recency as select alumnus_id, mode, count(*) as times,
              max(occurred_at) as last from interaction where not machine group by 1, 2"""
     )
-    ours = timed(lambda: follow_changes(db.session(), BEFORE, AdvanceReport()))
+    ours = measured(lambda: follow_changes(db.session(), BEFORE, AdvanceReport()))
     note = "floor: recency and frequency of everybody written to a table"
     return [Figure("lifecycle", "place everybody anew", people, "ms", ours, floor, note=note)]
 
@@ -140,7 +152,7 @@ def sweep() -> list[Figure]:
     moving = count(f"select count(*) from standing where next_at <= '{AFTER.isoformat()}'")
     floor = bare(*SWEEP, at=AFTER)
     report = AdvanceReport()
-    ours = timed(lambda: follow_changes(db.session(), AFTER, report))
+    ours = measured(lambda: follow_changes(db.session(), AFTER, report))
     return [Figure("lifecycle", "phase sweep", moving, "ms", ours, floor, SWEEP_GOAL)]
 
 
@@ -148,7 +160,7 @@ def enter(people: int, at: datetime) -> list[Figure]:
     """Everybody enters a journey."""
     floor = bare(ENTER, at=at)
     report = AdvanceReport()
-    ours = timed(lambda: meet_everybody(db.session(), at, report))
+    ours = measured(lambda: meet_everybody(db.session(), at, report))
     same(report.entered, count("select count(*) from floor_enrollment"))
     return [Figure("lifecycle", "enter", report.entered, "ms", ours, floor, ENTER_GOAL)]
 
@@ -161,7 +173,7 @@ def step(name: str, number: int, at: datetime, *, sends: bool) -> list[Figure]:
     statements = [LOG, *([QUEUE] if sends else []), MOVE_ON]
     floor = bare(*statements, word=word, at=at, step=number, wake=wake)
     report = AdvanceReport()
-    ours = timed(lambda: step_all(db.session(), at, report, set()))
+    ours = measured(lambda: step_all(db.session(), at, report, set()))
     same(report.stepped, count(f"select count(*) from floor_step_run where step_no = {number}"))
     return [Figure("lifecycle", name, report.stepped, "ms", ours, floor, STEP_GOAL)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from segments.requests.models import GradeBand, Place, Request, RequestState, Su
 from segments.requests.service import EDITABLE, ENDED
 from segments.requests.words import GRADES, PLACES, STATES, SUPERVISION, TONES, why_unfilled
 
+USUAL_HOUR = time(10)
 USUAL_GRADES = {SchoolLevel.ELEMENTARY: GradeBand.K_5, SchoolLevel.MIDDLE: GradeBand.G6_8}
 
 
@@ -42,7 +44,7 @@ def defaults(viewer: Viewer) -> dict[str, Any]:
     schools = queries.school_choices(db.session(), viewer)
     values: dict[str, Any] = {
         "way_key": "speak", "place": Place.SCHOOL.value, "grade_band": GradeBand.G9_12.value,
-        "supervision": Supervision.SUPERVISED.value,
+        "supervision": Supervision.SUPERVISED.value, "time_1": USUAL_HOUR,
     }  # fmt: skip
     if len(schools) == 1:
         values["school_id"] = schools[0].id

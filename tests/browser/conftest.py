@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from crm.accounts.models import User
 from crm.accounts.sessions import start_session
 from crm.core import clock
 from crm.core.database import db
-from tests.conftest import settings_for
+from tests.conftest import TODAY, settings_for
 from tests.factories import Make
 from wsgi import create_app
 
@@ -47,14 +48,20 @@ class Site:
     """A running site and its app."""
 
     app: Flask
-    url: str
+    url: str = ""
+    now: datetime = TODAY
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer a request at the moment that the test has come to."""
+        with clock.at(self.now):
+            return self.app(environ, start_response)
 
     def cookie(self, user_id: int) -> dict[str, Any]:
         """A signed-in session for a user, as the browser's cookie."""
         with self.app.app_context():
             user = db.session.get(User, user_id)
             assert user is not None
-            token = start_session(db.session(), user, at=clock.now())
+            token = start_session(db.session(), user, at=self.now)
             db.session.commit()
         serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
         value = serializer.dumps({"_user_id": token, "_fresh": True})
@@ -68,13 +75,14 @@ def site(
     """The whole application behind a real web server."""
     url, instance = make_database(), tmp_path_factory.mktemp("site")
     app = create_app(settings_for(url, instance))
-    server = create_server(app, host="127.0.0.1", port=0, threads=4)
-    address = f"http://127.0.0.1:{server.effective_port}"
-    settings = app.config["SETTINGS"].model_copy(update={"base_url": address})
+    site = Site(app)
+    server = create_server(site, host="127.0.0.1", port=0, threads=4)
+    site.url = f"http://127.0.0.1:{server.effective_port}"
+    settings = app.config["SETTINGS"].model_copy(update={"base_url": site.url})
     app.config["SETTINGS"] = settings
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield Site(app, address)
+    yield site
     server.close()
     thread.join(5)
     with app.app_context():
@@ -121,11 +129,11 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def made(site: Site) -> Iterator[Make]:
-    """Factories that commit to the site's database."""
-    with site.app.app_context():
-        make = Make(db.session(), clock.now())
-        yield make
-        db.session.commit()
+    """Factories on the site's database, at the site's moment; commit before you look."""
+    site.now = TODAY
+    with site.app.app_context(), clock.at(TODAY):
+        yield Make(db.session(), TODAY)
+        db.session.rollback()
 
 
 @pytest.fixture(scope="session")

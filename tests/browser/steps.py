@@ -1,0 +1,38 @@
+"""What the stories in a browser share: letters, links in them, and how a page must lie."""
+
+from __future__ import annotations
+
+from flask import Flask
+from playwright.sync_api import Page
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.links.fields import PATHS
+from crm.mail.delivery import deliver
+from crm.mail.models import MailboxItem
+from tests.browser.conftest import Site
+
+
+def post(site: Site) -> int:
+    """Deliver what waits, and answer how many letters went."""
+    app: Flask = site.app
+    return deliver(app, at=site.now).accepted
+
+
+def letters(session: Session, address: str) -> list[MailboxItem]:
+    """The letters that came to an address, oldest first."""
+    session.rollback()
+    statement = select(MailboxItem).where(MailboxItem.to_address == address)
+    return list(session.scalars(statement.order_by(MailboxItem.id)))
+
+
+def link_in(letter: MailboxItem, purpose: str) -> str:
+    """The address of a letter's link."""
+    return next(value for value in letter.substitutions.values() if PATHS[purpose] in value)
+
+
+def assert_fits(page: Page) -> None:
+    """The page never scrolls sideways."""
+    # Evaluation over the debugging protocol works where the page's own scripts are off.
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], f"{page.url} is {wide[0]} px wide on {wide[1]}"
