@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,10 +118,13 @@ def signed_in(app: Flask) -> FlaskClient:
 
 
 def fetch(client: FlaskClient, **arguments: Any) -> Callable[[], None]:
-    """A request for the list that must succeed."""
+    """A request for the list that must succeed, as a server gets it: in a context of its own.
+
+    Inside the application's context the account that the first request loaded would be kept.
+    """
 
     def get() -> None:
-        answer = client.get("/people", query_string=arguments)
+        answer = Context().run(client.get, "/people", query_string=arguments)
         if answer.status_code != 200:
             raise RuntimeError(f"/people answered {answer.status_code} to {arguments}")
 
