@@ -25,7 +25,7 @@ requests = AppGroup("requests", help="What schools need: post, list, match, move
 
 
 @requests.command("create")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @reporting
 def create(file: Path) -> Mapping[str, Any]:
     """Post the requests of a YAML or JSON file: all of them, or none."""
