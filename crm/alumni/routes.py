@@ -38,7 +38,7 @@ def index() -> tuple[str, int]:
     found = search(db.session(), current_viewer(), text, after=after, at=clock.now())
     if request.headers.get("X-Fragment"):
         return render_template("crm/alumni/_results.html", found=found), 200
-    page = render_template("crm/alumni/index.html", found=found, help_lines=help_lines())
+    page = render_template("crm/alumni/index.html", found=found, help_lines=help_lines)
     return page, 422 if found.error else 200
 
 

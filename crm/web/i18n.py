@@ -7,6 +7,7 @@ into the instance folder at start.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from babel.core import Locale
@@ -41,6 +42,7 @@ def choose_language() -> str:
     return (request.accept_languages.best_match(LANGUAGES) if request else None) or "en"
 
 
+@lru_cache(maxsize=256)
 def text_direction(language: str) -> str:
     """`rtl` for languages written from right to left, else `ltr`."""
     return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"

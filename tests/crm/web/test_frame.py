@@ -73,3 +73,22 @@ def test_pages_are_not_kept_and_may_not_be_framed_elsewhere(client: FlaskClient)
     assert headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
+
+
+def test_what_is_kept_of_a_page_is_kept_for_each_role_and_language(
+    make: Make, login_as: Callable[[User], FlaskClient]
+) -> None:
+    assert 'href="/imports"' in login_as(make.user()).get("/").text
+    assert (
+        'href="/imports"'
+        not in login_as(make.user(Role.SCHOOL, school=make.school())).get("/").text
+    )
+    assert ">Personas<" in login_as(make.user(language="es")).get("/people").text
+    assert ">People<" in login_as(make.user()).get("/people").text
+
+
+def test_the_mark_in_the_navigation_moves_with_the_page(coordinator: FlaskClient) -> None:
+    for address in ("/", "/people", "/imports", "/people/nowhere/at/all"):
+        page = BeautifulSoup(coordinator.get(address).text, "html.parser")
+        marked = [a["href"] for a in page.select("nav.hc-side a[aria-current]")]
+        assert marked == ["/" + address.split("/")[1]]
