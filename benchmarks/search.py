@@ -64,11 +64,13 @@ BARE_PAGE = """<!doctype html><title>People</title><form><input name="q"></form>
 
 
 def bare_sql(query: Query, *, later: bool = False) -> str:
-    """The floor's page of a query: the list's order, the keyset bound, nothing of the wall."""
+    """The floor's page of a query: the list's order, the keyset bound, nothing of the wall but
+    that merged records are out, since the indexes leave them out too.
+    """
     after = "and (sort_key, id) > (%(sort_key)s, %(id)s)" if later else ""
     return (
         "select a.id, given_name, family_name, class_year, city from alumnus a "
-        f"where {query.sql} {after} order by sort_key, id limit {PAGE}"
+        f"where merged_into_id is null and {query.sql} {after} order by sort_key, id limit {PAGE}"
     )
 
 
@@ -162,8 +164,8 @@ def _count(query: Query, people: int, connection: psycopg.Connection[Any]) -> Fi
     """Counting up to 10,000, compiling included, against the bare count of as many."""
     viewer = Viewer(user_id=1, role=Role.COORDINATOR, name="Bench", school_ids=None)
     bare = (
-        f"select count(*) from (select a.id from alumnus a where {query.sql} "
-        f"limit {COUNTED + 1}) as found"
+        "select count(*) from (select a.id from alumnus a where merged_into_id is null "
+        f"and {query.sql} limit {COUNTED + 1}) as found"
     )
 
     def count() -> None:

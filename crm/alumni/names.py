@@ -71,3 +71,9 @@ def sort_key(person: Named) -> str:
     family = _latin(person.family_name or person.given_name)
     given = _latin(person.given_name if person.family_name else "")
     return f"{family} {given}".strip()
+
+
+def full_name(person: Named) -> str:
+    """The name as people write it, the chosen name first."""
+    parts = (person.preferred_name or person.given_name, person.middle_name, person.family_name)
+    return " ".join(part for part in (*parts, person.suffix) if part)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, inspect, select
+from sqlalchemy import ColumnElement, Select, func, inspect, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import (
@@ -20,7 +20,8 @@ from crm.alumni.models import (
     Subject,
     Way,
 )
-from crm.query import Compiled, count_up_to
+from crm.alumni.names import full_name
+from crm.query import Compiled, up_to
 from crm.schools.models import School
 from crm.web.paging import PAGE, Page, keyset
 
@@ -60,23 +61,33 @@ def people_page(
     reads a million rows for fifty. So the first matches are gathered in any order; only if there
     are too many to sort is the index on names walked, where matches then come soon.
     """
+    if not compiled.fields:
+        return _walked(session, compiled, after, size, up_to(compiled, COUNTED))
     ids, following, count = _gathered(session, compiled, after, size)
-    more = count > COUNTED
     if ids is None:
-        plain = select(Alumnus.id).where(compiled.condition)
-        page = keyset(session, plain, [Alumnus.sort_key, Alumnus.id], after=after, size=size)
-        ids, following = [row.id for row in page.items], page.after
-        if not more:
-            count, more = count_up_to(session, compiled, COUNTED)
-    return PeoplePage(_lines(session, ids), following, min(count, COUNTED), more)
+        exact = up_to(compiled, COUNTED) if count == 0 else literal(count)
+        return _walked(session, compiled, after, size, exact)
+    return PeoplePage(_lines(session, ids), following, min(count, COUNTED), count > COUNTED)
+
+
+def _walked(
+    session: Session, compiled: Compiled, after: str | None, size: int, total: ColumnElement[int]
+) -> PeoplePage:
+    """The page by the index on names; `total` counts the matches, in the same statement."""
+    plain = select(*LINE, total.label("total")).where(compiled.condition)
+    page = keyset(session, plain, [Alumnus.sort_key, Alumnus.id], after=after, size=size)
+    count = page.items[0].total if page.items else session.scalar(select(total)) or 0
+    items = [_line(row) for row in page.items]
+    return PeoplePage(items, page.after, min(count, COUNTED), count > COUNTED)
 
 
 def _gathered(
     session: Session, compiled: Compiled, after: str | None, size: int
 ) -> tuple[list[int] | None, str | None, int]:
-    """(ids of the page, what follows, how many matches); no ids if there are too many to sort."""
-    if not compiled.fields:
-        return None, None, 0
+    """(ids of the page, what follows, how many matches); no ids if there are too many to sort.
+
+    A place after the last of the gathered tells no count: then it is 0.
+    """
     enough = MANY_NAMES if "name" in compiled.fields else MANY
     some = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
     hits = some.subquery("some")
@@ -91,31 +102,34 @@ def _gathered(
 
 def _lines(session: Session, ids: Sequence[int]) -> list[PersonLine]:
     """The people of these ids as lines, in the order of the ids."""
-    found = session.scalars(select(Alumnus).where(Alumnus.id.in_(ids)))
-    people = sorted(found, key=lambda person: ids.index(person.id))
-    schools = school_names(session, ids)
-    return [
-        PersonLine(
-            id=p.id, name=p.full_name, class_year=p.class_year, schools=schools.get(p.id, ()),
-            city=", ".join(part for part in (p.city, p.state) if part),
-            ferpa_block=p.ferpa_block, deceased=p.deceased, do_not_contact=p.do_not_contact,
-        )
-        for p in people
-    ]  # fmt: skip
+    if not ids:
+        return []
+    found = session.execute(select(*LINE).where(Alumnus.id.in_(ids)))
+    lines = {row.id: _line(row) for row in found}
+    return [lines[alumnus_id] for alumnus_id in ids if alumnus_id in lines]
 
 
-def school_names(session: Session, alumnus_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """The names of each person's schools, the last one attended first."""
-    found: dict[int, list[str]] = defaultdict(list)
-    statement = (
-        select(Schooling.alumnus_id, School.name)
-        .join(School, School.id == Schooling.school_id)
-        .where(Schooling.alumnus_id.in_(alumnus_ids))
-        .order_by(Schooling.class_year.desc().nulls_last(), School.name)
-    )
-    for alumnus_id, name in session.execute(statement):
-        found[alumnus_id].append(name)
-    return {alumnus_id: tuple(names) for alumnus_id, names in found.items()}
+def _line(row: Any) -> PersonLine:
+    """A row of `LINE` as it is shown."""
+    return PersonLine(
+        id=row.id, name=full_name(row), class_year=row.class_year,
+        schools=tuple(row.schools or ()),
+        city=", ".join(part for part in (row.city, row.state) if part),
+        ferpa_block=row.ferpa_block, deceased=row.deceased, do_not_contact=row.do_not_contact,
+    )  # fmt: skip
+
+
+LATEST = Schooling.class_year.desc().nulls_last(), School.name
+LINE = (
+    Alumnus.id, Alumnus.preferred_name, Alumnus.given_name, Alumnus.middle_name,
+    Alumnus.family_name, Alumnus.suffix, Alumnus.class_year, Alumnus.city, Alumnus.state,
+    Alumnus.ferpa_block, Alumnus.deceased, Alumnus.do_not_contact,
+    select(func.array_agg(aggregate_order_by(School.name, *LATEST)))
+    .join_from(Schooling, School, School.id == Schooling.school_id)
+    .where(Schooling.alumnus_id == Alumnus.id)
+    .scalar_subquery()
+    .label("schools"),
+)  # fmt: skip
 
 
 def schoolings_of(session: Session, alumnus_id: int) -> list[tuple[Schooling, School]]:

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Select, and_, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from crm.core.errors import Invalid
@@ -50,9 +61,14 @@ def compile_query(text: str, context: QueryContext) -> Compiled:
 
 def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tuple[int, bool]:
     """How many people the query means, counted up to `limit`, and whether there are more."""
-    some = compiled.ids.order_by(None).limit(limit + 1).subquery()
-    found = session.scalar(select(func.count()).select_from(some)) or 0
+    found = session.scalar(select(up_to(compiled, limit))) or 0
     return min(found, limit), found > limit
+
+
+def up_to(compiled: Compiled, limit: int) -> ScalarSelect[int]:
+    """How many people the query means, as a piece of a statement; one above `limit` at most."""
+    some = compiled.ids.order_by(None).limit(limit + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def registry(fields: Iterable[QueryField]) -> Mapping[str, QueryField]:

@@ -47,10 +47,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_alumnus'))
     )
     with op.batch_alter_table('alumnus', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_alumnus_class_year_sort_key_id'), ['class_year', 'sort_key', 'id'], unique=False)
+        batch_op.create_index('ix_alumnus_class_year', ['class_year', 'sort_key', 'id'], unique=False, postgresql_where=sa.text('merged_into_id IS NULL'))
         batch_op.create_index(batch_op.f('ix_alumnus_custom'), ['custom'], unique=False, postgresql_using='gin', postgresql_ops={'custom': 'jsonb_path_ops'})
         batch_op.create_index('ix_alumnus_name_words', [sa.literal_column("to_tsvector('simple'::regconfig, name_key)")], unique=False, postgresql_using='gin')
-        batch_op.create_index(batch_op.f('ix_alumnus_sort_key_id'), ['sort_key', 'id'], unique=False)
+        batch_op.create_index('ix_alumnus_kept', ['id', 'sort_key'], unique=False, postgresql_where=sa.text('merged_into_id IS NULL'))
+        batch_op.create_index('ix_alumnus_sort_key', ['sort_key', 'id'], unique=False, postgresql_where=sa.text('merged_into_id IS NULL'))
 
     op.create_table('alumnus_change',
     sa.Column('alumnus_id', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -978,10 +979,11 @@ def downgrade() -> None:
     op.drop_table('cluster')
     op.drop_table('alumnus_change')
     with op.batch_alter_table('alumnus', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_alumnus_sort_key_id'))
+        batch_op.drop_index('ix_alumnus_sort_key', postgresql_where=sa.text('merged_into_id IS NULL'))
+        batch_op.drop_index('ix_alumnus_kept', postgresql_where=sa.text('merged_into_id IS NULL'))
         batch_op.drop_index('ix_alumnus_name_words', postgresql_using='gin')
         batch_op.drop_index(batch_op.f('ix_alumnus_custom'), postgresql_using='gin', postgresql_ops={'custom': 'jsonb_path_ops'})
-        batch_op.drop_index(batch_op.f('ix_alumnus_class_year_sort_key_id'))
+        batch_op.drop_index('ix_alumnus_class_year', postgresql_where=sa.text('merged_into_id IS NULL'))
 
     op.drop_table('alumnus')
     # ### end Alembic commands ###
