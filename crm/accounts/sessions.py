@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, g, request
 from flask import session as cookie
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts.access import viewer_for
@@ -24,6 +24,17 @@ LIFETIME = timedelta(days=14)
 IDLE = timedelta(days=3)
 NOTE_EVERY = timedelta(minutes=5)
 OPEN_FILES = frozenset({"static", "bootstrap.static"})
+
+# Every page of a signed-in account begins with this, so it is put together only once.
+BY_TOKEN = (
+    select(StaffSession.id, StaffSession.seen_at, StaffSession.expires_at, User)
+    .join(User, User.id == StaffSession.user_id)
+    .where(
+        StaffSession.token_hash == bindparam("digest"),
+        StaffSession.ended_at.is_(None),
+        User.active,
+    )
+)
 
 login_manager = LoginManager()
 
@@ -63,19 +74,11 @@ def start_session(session: Session, user: User, *, at: datetime, agent: str = ""
 
 def load_session(session: Session, token: str, *, at: datetime) -> SignedIn | None:
     """The account behind a token, unless the session or the account has ended."""
-    statement = (
-        select(StaffSession, User)
-        .join(User, User.id == StaffSession.user_id)
-        .where(
-            StaffSession.token_hash == digest(token), StaffSession.ended_at.is_(None), User.active
-        )
-    )
-    row = session.execute(statement).one_or_none()
-    if row is None or row[0].expires_at <= at or row[0].seen_at <= at - IDLE:
+    row = session.execute(BY_TOKEN, {"digest": digest(token)}).one_or_none()
+    if row is None or row.expires_at <= at or row.seen_at <= at - IDLE:
         return None
-    record, user = row
-    viewer = viewer_for(session, user)
-    return SignedIn(user, record.id, token, viewer, record.seen_at)
+    viewer = viewer_for(session, row.User)
+    return SignedIn(row.User, row.id, token, viewer, row.seen_at)
 
 
 def end_session(session: Session, token: str, *, at: datetime) -> None:

@@ -26,7 +26,6 @@ from crm.schools.models import School
 from crm.web.paging import PAGE, Page, keyset
 
 COUNTED = 1_000
-MANY = 2_000
 MANY_NAMES = 20_000
 
 
@@ -88,7 +87,7 @@ def _gathered(
 
     A place after the last of the gathered tells no count: then it is 0.
     """
-    enough = MANY_NAMES if "name" in compiled.fields else MANY
+    enough = MANY_NAMES if "name" in compiled.fields else COUNTED
     some = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
     hits = some.subquery("some")
     counted = select(hits, func.count().over().label("total")).subquery("hits")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.names import fold
 from crm.query import UnknownValue
 from crm.schools.models import Cluster, School
-from crm.schools.queries import find_school
+from crm.schools.queries import every_school, school_named
 
 
 def schools_named(session: Session, text: str) -> list[int]:
@@ -16,10 +16,12 @@ def schools_named(session: Session, text: str) -> list[int]:
 
     Raises `UnknownValue` if there is none.
     """
-    schools = session.execute(select(School.id, School.name)).all()
-    named = find_school(session, text)
+    schools = every_school(session)
+    named = school_named(session, text, schools)
     wanted = fold(text)
-    exact = {named.id} if named else {row.id for row in schools if fold(row.name) == wanted}
+    exact = (
+        {named} if named is not None else {row.id for row in schools if fold(row.name) == wanted}
+    )
     found = exact or {row.id for row in schools if _begins(wanted, row.name)}
     if not found:
         names = [row.name for row in schools]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
@@ -60,6 +61,8 @@ ESCAPE = re.compile(r"\\(.)", re.S)
 ALIKE = str.maketrans("“”„«»：（），−", '"' * 5 + ":(),-")
 
 
+# A query is asked again for each page, count and export; nodes never change.
+@lru_cache(maxsize=512)
 def parse(text: str) -> Node:
     """The query that `text` asks; raises `QueryError`. An empty text asks for everybody."""
     if len(text) > MAX_TEXT:

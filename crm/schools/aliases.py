@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 KINDS = ("nces", "code", "name")
 MAX_KEY = 200
@@ -15,6 +16,7 @@ _SHORT = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def name_key(text: str) -> str:
     """A school's name without case, accents, signs and the usual abbreviations.
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Select, select, true
+from sqlalchemy import Select, select, true, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm.core.viewer import Viewer
 from crm.schools.aliases import keys_of, name_key
 from crm.schools.models import Cluster, School, SchoolAlias, SchoolStatus
+
+ALIASES = select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id)
 
 
 def visible_schools(viewer: Viewer) -> ColumnElement[bool]:
@@ -42,16 +45,32 @@ def cluster_choices(session: Session, viewer: Viewer) -> list[tuple[int, str]]:
 
 def find_school(session: Session, text: str) -> School | None:
     """The school that a text names by NCES id, local code or any of its names, or None."""
-    known = alias_table(session)
-    school_id = next((known[key] for key in keys_of(text) if key in known), None)
+    school_id = school_named(session, text, every_school(session))
     return session.get(School, school_id) if school_id is not None else None
+
+
+def every_school(session: Session) -> Sequence[Any]:
+    """Rows of `id`, `nces_id` and `name`; a district has few schools."""
+    return session.execute(select(School.id, School.nces_id, School.name)).all()
+
+
+def school_named(session: Session, text: str, schools: Sequence[Any]) -> int | None:
+    """The id of the school that a text names; `schools` are the rows of `every_school`."""
+    keys = keys_of(text)
+    named = tuple_(SchoolAlias.kind, SchoolAlias.key).in_(keys)
+    known = _known(session.execute(ALIASES.where(named)) if keys else (), schools)
+    return next((known[key] for key in keys if key in known), None)
 
 
 def alias_table(session: Session) -> Mapping[tuple[str, str], int]:
     """Every (kind, key) by which a school may be named, with its id; a district has few schools."""
-    rows = session.execute(select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id))
-    found = {(kind, key): school_id for kind, key, school_id in rows}
-    for school in session.execute(select(School.id, School.nces_id, School.name)):
+    return _known(session.execute(ALIASES), every_school(session))
+
+
+def _known(aliases: Iterable[Any], schools: Sequence[Any]) -> dict[tuple[str, str], int]:
+    """School ids by (kind, key): NCES ids above aliases, aliases above the names in the list."""
+    found = {(kind, key): school_id for kind, key, school_id in aliases}
+    for school in schools:
         if school.nces_id:
             found["nces", school.nces_id] = school.id
         found.setdefault(("name", name_key(school.name)), school.id)
