@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
 from playwright.sync_api import Page
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm.core import clock
+from crm.core.jobs import jobs
 from crm.links.fields import PATHS
 from crm.mail.delivery import deliver
 from crm.mail.models import MailboxItem
@@ -36,3 +40,19 @@ def assert_fits(page: Page) -> None:
     # Evaluation over the debugging protocol works where the page's own scripts are off.
     wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1], f"{page.url} is {wide[0]} px wide on {wide[1]}"
+
+
+def run_job(site: Site, key: str, **arguments: Any) -> None:
+    """Do a queued job as a worker would."""
+    with clock.at(site.now):
+        jobs(site.app).run(key, arguments)
+
+
+def press(page: Page, label: str) -> None:
+    """Press the one button of the page's content that is called so."""
+    page.locator("main").get_by_role("button", name=label, exact=True).click()
+
+
+def agree(page: Page) -> None:
+    """Say yes to the question that a button asks first."""
+    page.get_by_role("dialog").get_by_role("button", name="Yes, go on").click()
