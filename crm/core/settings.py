@@ -103,6 +103,9 @@ class Settings(BaseModel):
     sendgrid_webhook_public_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
         None, description="checks that delivery events come from SendGrid"
     )
+    sendgrid_inbound_public_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
+        None, description="checks that replies come from SendGrid; else the key of the events does"
+    )
 
     @property
     def secure(self) -> bool:
@@ -114,6 +117,7 @@ OUTSIDE_NAMES = {
     "SENDGRID_API_KEY": "sendgrid_api_key",
     "SENDGRID_HOST": "sendgrid_host",
     "SENDGRID_WEBHOOK_PUBLIC_KEY": "sendgrid_webhook_public_key",
+    "SENDGRID_INBOUND_PUBLIC_KEY": "sendgrid_inbound_public_key",
 }
 # Read by the bootstrap script and the tests, before there are any settings.
 NOT_OURS = {"HOMECOMING_VENV", "HOMECOMING_TEST_DATABASE_URL"}

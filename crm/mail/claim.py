@@ -234,7 +234,7 @@ def _take(
     messages = [
         Claimed(
             row.id, row.attempt + 1, row.origin, row.alumnus_id, row.point_id, row.address,
-            row.link_epoch or 0, row.merge,
+            row.link_epoch or 0, row.merge or {},
         )
         for row in rows
     ]  # fmt: skip

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
@@ -106,7 +107,9 @@ def _facts() -> Select[Any]:
     return (
         select(
             Message.id, Message.alumnus_id, Message.origin, Message.not_before, Message.attempt,
-            Message.expires_at, Message.merge, Message.message_class,
+            Message.expires_at, Message.message_class,
+            # Nearly always empty, and then there is nothing to read.
+            func.nullif(Message.merge, literal({}, JSONB)).label("merge"),
             Message.language.label("asked_language"),
             Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,

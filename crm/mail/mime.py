@@ -63,7 +63,7 @@ class Skeleton:
         headers = [
             f"To: {parcel.address}",
             f"Subject: {encoded_words(fill(self.subject, values), 9)}",
-            f"Message-ID: <{parcel.message_id}.{parcel.attempt}@{self.domain}>",
+            f"Message-ID: {parcel.mail_id(self.domain)}",
             *(f"{name}: {value}" for name, value in parcel.headers.items()),
             f"X-Homecoming-Origin: {one_line(parcel.origin)}",
         ]

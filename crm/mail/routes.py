@@ -1,10 +1,12 @@
-"""Pages of kept mail, mail in doubt, and the address the provider posts its events to."""
+"""Pages of kept mail, mail in doubt, and the addresses that the provider posts to."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+import structlog
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 
@@ -12,15 +14,16 @@ from crm.accounts.access import current_viewer, public, requires
 from crm.core import clock
 from crm.core.application import current_settings
 from crm.core.database import db
-from crm.core.errors import Invalid, NotFound
+from crm.core.errors import Invalid, NotAllowed, NotFound
 from crm.core.viewer import Permission
-from crm.mail import events, mailbox, settle, webhook
+from crm.mail import events, inbound, mailbox, replies, settle, webhook
 from crm.mail.models import MailboxItem
 from crm.mail.preview import framed
 from crm.web.paging import keyset
 
 bp = Blueprint("mail", __name__)
-LARGEST_POST = 20 * 1024 * 1024
+log = structlog.get_logger(__name__)
+LARGEST_POST = 40 * 1024 * 1024
 LARGEST_ID = 2**63 - 1
 
 
@@ -100,13 +103,35 @@ def decide() -> Any:
 @public
 def sendgrid_events() -> tuple[str, int]:
     """What the provider tells of our messages; signed, or refused."""
-    request.max_content_length = LARGEST_POST
-    body, at = request.get_data(cache=False), clock.now()
-    webhook.check_signature(
-        body, at=at, signature=request.headers.get(webhook.SIGNATURE, ""),
-        timestamp=request.headers.get(webhook.TIMESTAMP, ""),
-        public_key=current_settings().sendgrid_webhook_public_key,
-    )  # fmt: skip
+    at = clock.now()
+    body = _signed_body(current_settings().sendgrid_webhook_public_key, at)
     events.take_in(db.session(), webhook.parse(body), at=at)
     db.session.commit()
     return "", 204
+
+
+@bp.post("/hooks/sendgrid/inbound")
+@public
+def sendgrid_inbound() -> tuple[str, int]:
+    """A mail that somebody wrote back; signed, or refused."""
+    at, settings = clock.now(), current_settings()
+    key = settings.sendgrid_inbound_public_key or settings.sendgrid_webhook_public_key
+    _signed_body(key, at)
+    replies.take_in(db.session(), inbound.read(request.form), at=at)
+    db.session.commit()
+    return "", 204
+
+
+def _signed_body(key: str | None, at: datetime) -> bytes:
+    """The body of a post that carries the provider's signature; raises `NotAllowed`."""
+    request.max_content_length = request.max_form_memory_size = LARGEST_POST
+    body = request.get_data(cache=True)
+    try:
+        webhook.check_signature(
+            body, at=at, signature=request.headers.get(webhook.SIGNATURE, ""),
+            timestamp=request.headers.get(webhook.TIMESTAMP, ""), public_key=key,
+        )  # fmt: skip
+    except NotAllowed as error:
+        log.warning("mail.hook_refused", hook=request.endpoint, reason=str(error))
+        raise
+    return body

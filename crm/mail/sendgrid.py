@@ -149,7 +149,7 @@ def request(batch: Batch, parcels: list[Parcel], *, filled: bool = False) -> dic
     subject, html, text = parts
     sender = {"email": address, **({"name": name} if name else {})}
     body: dict[str, Any] = {
-        "personalizations": [_personalization(p, with_values=not filled) for p in parcels],
+        "personalizations": [_personalization(p, address, with_values=not filled) for p in parcels],
         "from": sender,
         "subject": subject,
         # SendGrid asks for the plain part first.
@@ -171,7 +171,7 @@ def request(batch: Batch, parcels: list[Parcel], *, filled: bool = False) -> dic
     return body
 
 
-def _personalization(parcel: Parcel, *, with_values: bool) -> dict[str, Any]:
+def _personalization(parcel: Parcel, sender: str, *, with_values: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "to": [{"email": wire_address(parcel.address)}],
         "custom_args": {
@@ -181,8 +181,7 @@ def _personalization(parcel: Parcel, *, with_values: bool) -> dict[str, Any]:
     }  # fmt: skip
     if with_values and parcel.substitutions:
         found["substitutions"] = dict(parcel.substitutions)
-    if parcel.headers:
-        found["headers"] = parcel.headers
+    found["headers"] = {**parcel.headers, "Message-ID": parcel.mail_id(sender.rpartition("@")[2])}
     return found
 
 

@@ -42,6 +42,10 @@ class Parcel:
     unsubscribe: str = ""
     attachments: Sequence[Attachment] = ()
 
+    def mail_id(self, domain: str) -> str:
+        """The Message-ID it goes under, by which a reply finds its way back."""
+        return f"<{self.message_id}.{self.attempt}@{domain}>"
+
     @property
     def headers(self) -> dict[str, str]:
         """The headers that mail programs show a way out by (RFC 8058)."""

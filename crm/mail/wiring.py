@@ -12,9 +12,10 @@ from crm.web.wiring import csrf
 
 
 def init_app(app: Flask) -> None:
-    """Register pages, the events hook, commands, jobs and what mail tells about itself."""
+    """Register pages, the hooks, commands, jobs and what mail tells about itself."""
     # The provider signs its posts instead of carrying our token.
     csrf.exempt(routes.sendgrid_events)
+    csrf.exempt(routes.sendgrid_inbound)
     app.register_blueprint(routes.bp)
     app.cli.add_command(cli.mail)
     registry = extensions(app)

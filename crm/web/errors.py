@@ -98,6 +98,8 @@ def way_back() -> str | None:
 def refused(error: HomecomingError) -> Any:
     """A form goes back to its page with the sentence; everything else gets a page of its own."""
     status = next((s for kind, s in STATUSES.items() if isinstance(error, kind)), UNPROCESSABLE)
+    if status == UNPROCESSABLE and speaks_json():
+        status = 400
     if status in {409, UNPROCESSABLE} and request.method == "POST" and not speaks_json():
         back = way_back()
         if back is not None:
