@@ -76,7 +76,7 @@ def site(
     url, instance = make_database(), tmp_path_factory.mktemp("site")
     app = create_app(settings_for(url, instance))
     site = Site(app)
-    server = create_server(site, host="127.0.0.1", port=0, threads=4)
+    server = create_server(site, host="127.0.0.1", port=0, threads=8)
     site.url = f"http://127.0.0.1:{server.effective_port}"
     settings = app.config["SETTINGS"].model_copy(update={"base_url": site.url})
     app.config["SETTINGS"] = settings
@@ -100,7 +100,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Opens a page: `open_page(user_id=…, width=360, javascript=False, dark=True)`."""
+    """Opens a page: `open_page(user_id=…, width=360, javascript=False, dark=True, touch=True)`."""
     contexts = []
 
     def open_it(
@@ -109,12 +109,14 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         width: int = 1280,
         javascript: bool = True,
         dark: bool = False,
+        touch: bool = False,
     ) -> Page:
         context = browser.new_context(
             base_url=site.url,
             viewport={"width": width, "height": 800},
             java_script_enabled=javascript,
             color_scheme="dark" if dark else "light",
+            has_touch=touch,
         )
         context.set_default_timeout(10_000)
         if user_id is not None:

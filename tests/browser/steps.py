@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask
@@ -20,7 +21,8 @@ from tests.browser.conftest import Site
 def post(site: Site) -> int:
     """Deliver what waits, and answer how many letters went."""
     app: Flask = site.app
-    return deliver(app, at=site.now).accepted
+    with clock.at(site.now):
+        return deliver(app, at=site.now).accepted
 
 
 def letters(session: Session, address: str) -> list[MailboxItem]:
@@ -56,3 +58,10 @@ def press(page: Page, label: str) -> None:
 def agree(page: Page) -> None:
     """Say yes to the question that a button asks first."""
     page.get_by_role("dialog").get_by_role("button", name="Yes, go on").click()
+
+
+def code_in(letter: MailboxItem) -> str:
+    """The six digits that a letter brings."""
+    found = re.search(r"\b\d{6}\b", " ".join(letter.substitutions.values()))
+    assert found, letter.substitutions
+    return found[0]

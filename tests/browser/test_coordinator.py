@@ -24,7 +24,12 @@ Sukarno,2004,Ferry Street High School,sukarno@ferry.example,Y,,
 "Reyes, María José",2005,Ferry Street High School,,,,
 ,2006,Ferry Street High School,nobody@ferry.example,,,
 """
-BODY = "Hello {{ first_name | there }},\n\nthe **gym** is open again.\n\n[Your page]({{ profile_link }})"
+BODY = """Hello {{ first_name | there }},
+
+the **gym** is open again.
+
+[Your page]({{ profile_link }})
+"""
 
 
 def bring_in(site: Site, made: Make, page: Page, file: Path) -> None:
