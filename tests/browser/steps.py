@@ -51,13 +51,16 @@ def run_job(site: Site, key: str, **arguments: Any) -> None:
 
 
 def press(page: Page, label: str) -> None:
-    """Press the one button of the page's content that is called so."""
+    """Press the one button of the page's content that is called so, and wait for the answer."""
+    with page.expect_navigation():
+        page.locator("main").get_by_role("button", name=label, exact=True).click()
+
+
+def press_and_agree(page: Page, label: str) -> None:
+    """Press a button that asks first, and say yes."""
     page.locator("main").get_by_role("button", name=label, exact=True).click()
-
-
-def agree(page: Page) -> None:
-    """Say yes to the question that a button asks first."""
-    page.get_by_role("dialog").get_by_role("button", name="Yes, go on").click()
+    with page.expect_navigation():
+        page.get_by_role("dialog").get_by_role("button", name="Yes, go on").click()
 
 
 def code_in(letter: MailboxItem) -> str:

@@ -13,7 +13,7 @@ from crm.imports.models import ImportRun
 from crm.schools.service import SchoolFacts, save_schools
 from lifecycle.campaigns.service import start_due
 from tests.browser.conftest import Site
-from tests.browser.steps import agree, assert_fits, letters, post, press, run_job
+from tests.browser.steps import assert_fits, letters, post, press, press_and_agree, run_job
 from tests.factories import Make
 
 ROSTER = """Name,Grad Year,High School,Email,Do Not Email,FERPA Block,SSN
@@ -56,8 +56,7 @@ def bring_in(site: Site, made: Make, page: Page, file: Path) -> None:
     expect(page.get_by_text("Nobody matches")).to_be_visible()
 
     page.goto(f"/imports/{run_id}")
-    press(page, "Apply")
-    agree(page)
+    press_and_agree(page, "Apply")
     run_job(site, "imports.work", import_id=run_id, user_id=None)
     expect(page.locator(".hc-page-header")).to_contain_text("Applied")
     expect(page.locator(".hc-stat").filter(has_text="New people")).to_contain_text("5")
@@ -126,8 +125,7 @@ def test_a_roster_becomes_a_mailing_whose_report_adds_up(
     expect(page.frame_locator("iframe").get_by_text("is open again")).to_be_visible()
 
     page.goto("/campaigns/the-gym-is-open")
-    press(page, "Schedule")
-    agree(page)
+    press_and_agree(page, "Schedule")
     expect(page.get_by_role("status").first).to_contain_text("Scheduled")
     assert start_due(made.session, site.now) == (1, 5)
     assert post(site) == 2
