@@ -41,6 +41,8 @@ def fate(message: Message) -> str:
             return gettext("not sent: %(reason)s", reason=sentence(message.reason))
         case MessageState.QUEUED:
             return gettext("waits until %(day)s", day=_day(message.not_before))
+        case MessageState.UNCERTAIN | MessageState.CANCELLING if message.reason is not None:
+            return gettext("perhaps sent: %(reason)s", reason=sentence(message.reason))
         case MessageState.UNCERTAIN | MessageState.CANCELLING:
             return gettext("perhaps sent: the mail provider gave no clear answer yet")
         case MessageState.CLAIMED:

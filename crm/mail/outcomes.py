@@ -92,6 +92,7 @@ def _accept(session: Session, events: Sequence[Event], at: datetime) -> None:
     leaked = and_(Message.id.in_(certain), Message.attempt > 0, Message.state.in_(back))
     accepted = {
         "state": MessageState.ACCEPTED, "accepted_at": func.coalesce(Message.claimed_at, at),
+        "reason": None,
     }  # fmt: skip
     statement = update(Message).where(or_(leaked, *proven)).values(accepted)
     batches = session.scalars(statement.returning(Message.batch_id), execution_options=LOOSE)

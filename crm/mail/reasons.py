@@ -25,6 +25,7 @@ RELEASED = "released"
 STOPPED = "stopped"
 REFUSED_BY_PROVIDER = "refused_by_provider"
 CONTROL_GROUP = "control_group"
+UNSETTLED = "unsettled"
 
 SENTENCES: dict[str, Any] = {
     CONSENT_WITHDRAWN: _("they asked not to get mail about this topic"),
@@ -46,6 +47,7 @@ SENTENCES: dict[str, Any] = {
     STOPPED: _("it was stopped before it went out"),
     REFUSED_BY_PROVIDER: _("the mail provider refused it"),
     CONTROL_GROUP: _("they are in the group kept aside for comparison"),
+    UNSETTLED: _("it was handed over, and nobody ever said whether it went"),
 }
 
 

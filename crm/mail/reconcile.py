@@ -4,7 +4,7 @@ A request that got no answer may have been accepted. The provider's signed event
 about it (`crm.mail.events`): one event of a batch proves that its request was accepted whole. Until
 ten minutes before the moment of delivery the batch can instead be cancelled and its messages queued
 again; the intent to do so is committed first, so that a crash between the two leaves nothing to
-guess. What is then still in doubt stays so, and is shown.
+guess. What is still in doubt when nothing more will be told gets a reason and waits for a person.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from crm.core.database import db
 from crm.core.settings import Settings
 from crm.mail.delivery import standing_in
 from crm.mail.models import Message, MessageState, SendAttempt
+from crm.mail.reasons import UNSETTLED
 from crm.mail.transport import Guarantee, Transport
 from crm.mail.transports import transport_of
 
@@ -30,16 +31,22 @@ MARGIN = timedelta(minutes=10)
 """A cancelled batch is surely discarded only when cancelled this long before its moment."""
 SLACK = timedelta(minutes=5)
 RELEASE = timedelta(hours=1)
+TOLD_WITHIN = timedelta(hours=25)
+"""The provider repeats what it has to tell for a day after the moment of delivery."""
 BATCHES = 50
 LOOSE: dict[str, Any] = {"synchronize_session": False}
 
 
 @dataclass
 class ReconcileReport:
-    """What one run settled; `uncertain` is how many messages are still in doubt."""
+    """What one run settled; `uncertain` is how many messages are still in doubt.
+
+    `unsettled` is for how many of them it gave up waiting for a word, so that a person decides.
+    """
 
     requeued: int = 0
     uncertain: int = 0
+    unsettled: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """The figures by name."""
@@ -61,10 +68,12 @@ def reconcile(app: Flask, *, at: datetime, transport: Transport | None = None) -
         if carrier.guarantee is Guarantee.FENCE:
             report.requeued += _fence(session, carrier, at, stale)
             _release(session, carrier, at - timedelta(minutes=settings.send_hold) - RELEASE)
+        within = TOLD_WITHIN if carrier.guarantee is Guarantee.FENCE else timedelta(0)
+        report.unsettled = _give_up(session, stale, at - within)
         report.uncertain = in_doubt(session)
         session.commit()
         carrier.close()
-        if report.requeued:
+        if report.requeued or report.unsettled:
             log.info("mail.reconciled", **report.as_dict())
         return report
 
@@ -101,12 +110,28 @@ def _doubt(session: Session, before: datetime) -> None:
     session.execute(statement.values(state=MessageState.UNCERTAIN), execution_options=LOOSE)
 
 
+def _give_up(session: Session, stale: datetime, before: datetime) -> int:
+    """Give a reason to what nobody will tell any more; it is never sent again by itself (law 1).
+
+    That includes what was being taken back when its moment passed: whether in time is not known.
+    """
+    statement = update(Message).where(
+        Message.state.in_([MessageState.UNCERTAIN, MessageState.CANCELLING]),
+        Message.reason.is_distinct_from(UNSETTLED), Message.claimed_at < stale,
+        func.coalesce(Message.send_at, Message.claimed_at) < before,
+    )  # fmt: skip
+    done = session.execute(
+        statement.values(reason=UNSETTLED).returning(Message.id), execution_options=LOOSE
+    )
+    return len(done.all())
+
+
 def _queue_again(session: Session, which: ColumnElement[bool], at: datetime) -> int:
     statement = update(Message).where(which)
     done = session.execute(
         statement.values(
             state=MessageState.QUEUED, not_before=func.greatest(Message.not_before, at),
-            batch_id=None, claimed_at=None, send_at=None,
+            batch_id=None, claimed_at=None, send_at=None, reason=None,
         ).returning(Message.id),
         execution_options=LOOSE,
     )  # fmt: skip

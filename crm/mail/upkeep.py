@@ -17,6 +17,7 @@ from crm.core.viewer import Permission, Viewer
 from crm.mail import history
 from crm.mail.delivery import deliver
 from crm.mail.reconcile import reconcile
+from crm.mail.settle import to_decide
 
 LATE = timedelta(minutes=15)
 SHOWN = 30
@@ -76,5 +77,5 @@ def panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] |
 def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     """Messages in doubt that only a person can settle."""
     if viewer.may(Permission.MAILBOX):
-        count = history.counts(session, at).doubt
+        count = to_decide(session)
         yield Todo(_("mails may or may not have gone"), count, url_for("mail.doubt"), "warn", 50)
