@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
 ROUNDS = (timedelta(0), timedelta(days=5))
-REQUESTS_A_STEP = 5.0
+REQUESTS_A_STEP = 4.5
 """For each 5,000 people."""
 TITLES = {
     "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
@@ -51,6 +51,7 @@ class Desk:
     def __init__(self, replay: Replay) -> None:
         self.replay = replay
         self.schools: list[School] = []
+        self.numbers: dict[int, str | None] = {}
         self.teachers: dict[int, Viewer] = {}
         self.seen: set[int] = set()
 
@@ -58,6 +59,7 @@ class Desk:
         """The district's staff: a coordinator, a liaison a cluster, a teacher a school."""
         session = self.replay.session
         self.schools = list(session.scalars(select(School).order_by(School.nces_id)))
+        self.numbers = {school.id: school.nces_id for school in self.schools}
         invite(
             session,
             email=COORDINATOR,
@@ -90,7 +92,7 @@ class Desk:
             self.teachers[school.id] = viewer_for(session, user)
 
     def live(self, at: datetime) -> None:
-        """Four weeks at the desk: new requests, two rounds of asking and answering, visits."""
+        """Six weeks at the desk: new requests, two rounds of asking and answering, visits."""
         self._visits(at)
         self._post(at)
         for wait in ROUNDS:
@@ -104,7 +106,7 @@ class Desk:
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
     def _post(self, at: datetime) -> None:
-        """What schools ask for in four weeks of term; the coordinator approves it."""
+        """What schools ask for in six weeks of term; the coordinator approves it."""
         random, session = self.replay.random, self.replay.session
         if at.month in {7, 8}:
             return
@@ -147,7 +149,7 @@ class Desk:
             if person is None:
                 continue
             facts = AskFacts(
-                way=ask.way_key, own_school=self._school(request).nces_id == person.school.nces_id,
+                way=ask.way_key, own_school=self.numbers[request.school_id] == person.school.nces_id,
                 subject=request.subject_key, virtual=request.place is Place.VIRTUAL,
                 helped_lately=bool(helped), asks_last_year=asks_before - 1,
             )  # fmt: skip
@@ -183,11 +185,8 @@ class Desk:
         rows = self.replay.session.execute(statement).all()
         return [(a, r, n, h) for a, r, n, h in rows if a.id not in self.seen]
 
-    def _school(self, request: Request) -> School:
-        return next(school for school in self.schools if school.id == request.school_id)
-
     def _visits(self, at: datetime) -> None:
-        """Schools say how the visits of the last four weeks went; whoever came is thanked."""
+        """Schools say how the visits of the last six weeks went; whoever came is thanked."""
         random, session = self.replay.random, self.replay.session
         over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
         over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)

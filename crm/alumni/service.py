@@ -85,21 +85,20 @@ def set_interests(
     Those kept keep who said so and since when. Raises `Invalid` for a key that does not exist.
     """
     table = Way if kind is InterestKind.WAY else Subject
-    known = set(session.scalars(select(table.key).where(table.key.in_(keys))))
+    known = set(session.scalars(select(table.key).where(table.key.in_(keys)))) if keys else set()
     if unknown := sorted(set(keys) - known):
         raise Invalid(f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value)
     mine = Interest.alumnus_id == alumnus_id, Interest.kind == kind
-    gone = session.execute(
-        delete(Interest).where(*mine, Interest.key.not_in(keys)).returning(Interest.id)
-    ).all()
+    has = set(session.scalars(select(Interest.key).where(*mine)))
+    if gone := has - known:
+        session.execute(delete(Interest).where(*mine, Interest.key.in_(gone)))
     rows = [
         {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
-        for key in sorted(known)
+        for key in sorted(known - has)
     ]
-    if not rows:
-        return bool(gone)
-    statement = insert(Interest).values(rows).on_conflict_do_nothing().returning(Interest.id)
-    return bool(session.execute(statement).all() or gone)
+    if rows:
+        session.execute(insert(Interest).values(rows).on_conflict_do_nothing())
+    return has != known
 
 
 def put_contact(

@@ -27,6 +27,9 @@ WITHDRAWN = "consent_withdrawn"
 NEVER_GIVEN = "no_consent"
 
 
+_topic, _entry, _held = aliased(Topic), aliased(ConsentEntry), aliased(Suppression)
+
+
 def address_key(address: str) -> str:
     """The comparable form of a mail address, as `contact_point.key` has it."""
     return address.strip().lower()
@@ -34,8 +37,7 @@ def address_key(address: str) -> str:
 
 def needs_own_word(topic_key: Any) -> ColumnElement[bool]:
     """A condition: the topic may be sent only to those who agreed to it."""
-    topic = aliased(Topic)
-    opt_in = select(topic.key).where(topic.basis == ConsentBasis.OPT_IN)
+    opt_in = select(_topic.key).where(_topic.basis == ConsentBasis.OPT_IN)
     return func.coalesce(topic_key, "").in_(opt_in)
 
 
@@ -44,16 +46,15 @@ def latest_state(topic_key: Any, alumnus_id: Any) -> ColumnElement[Any]:
 
     For a null topic (mail about nothing in particular) only entries about everything count.
     """
-    entry = aliased(ConsentEntry)
     covers = or_(
-        entry.topic_key == topic_key,
+        _entry.topic_key == topic_key,
         and_(
-            entry.topic_key.is_(None),
-            or_(entry.state == ConsentState.WITHDRAWN, ~needs_own_word(topic_key)),
+            _entry.topic_key.is_(None),
+            or_(_entry.state == ConsentState.WITHDRAWN, ~needs_own_word(topic_key)),
         ),
     )
-    latest = select(entry.state).where(entry.alumnus_id == alumnus_id, covers)
-    return latest.order_by(entry.id.desc()).limit(1).scalar_subquery()
+    latest = select(_entry.state).where(_entry.alumnus_id == alumnus_id, covers)
+    return latest.order_by(_entry.id.desc()).limit(1).scalar_subquery()
 
 
 def refusal(topic_key: Any, alumnus_id: Any = Alumnus.id) -> ColumnElement[Any]:
@@ -74,14 +75,12 @@ def refuses(topic_key: Any) -> ColumnElement[bool]:
 
 def address_suppressed(key: Any) -> ColumnElement[bool]:
     """A condition: the address (in its comparable form) is never to be mailed."""
-    held = aliased(Suppression)
-    return exists().where(held.address_key == key, held.lifted_at.is_(None))
+    return exists().where(_held.address_key == key, _held.lifted_at.is_(None))
 
 
 def address_suppression(key: Any) -> ColumnElement[Any]:
     """The reason an address is never to be mailed, or null; a scalar subquery."""
-    held = aliased(Suppression)
-    found = select(held.reason).where(held.address_key == key, held.lifted_at.is_(None))
+    found = select(_held.reason).where(_held.address_key == key, _held.lifted_at.is_(None))
     return found.scalar_subquery()
 
 

@@ -54,12 +54,12 @@ class Choices:
 
 def held(session: Session, alumnus: Alumnus) -> Held:
     """What we hold of one person."""
-    gets = frozenset(key for key, yes in choices_of(session, alumnus.id).items() if yes)
+    gets = topics_of(session, alumnus.id)
     return Held(
         schools=_schools(session, alumnus.id),
         contacts=_contacts(session, alumnus.id),
-        ways=_interests(session, alumnus.id, InterestKind.WAY),
-        subjects=_interests(session, alumnus.id, InterestKind.SUBJECT),
+        ways=interests(session, alumnus.id, InterestKind.WAY),
+        subjects=interests(session, alumnus.id, InterestKind.SUBJECT),
         topics=gets,
         nothing=not gets,
     )
@@ -119,7 +119,13 @@ def _masked(point: ContactPoint) -> str:
     return f"{point.value[:3]}•••"
 
 
-def _interests(session: Session, alumnus_id: int, kind: InterestKind) -> frozenset[str]:
+def topics_of(session: Session, alumnus_id: int) -> frozenset[str]:
+    """The keys of the topics that a person gets."""
+    return frozenset(key for key, yes in choices_of(session, alumnus_id).items() if yes)
+
+
+def interests(session: Session, alumnus_id: int, kind: InterestKind) -> frozenset[str]:
+    """The keys of a person's ways or subjects."""
     statement = select(Interest.key).where(Interest.alumnus_id == alumnus_id, Interest.kind == kind)
     return frozenset(session.scalars(statement))
 

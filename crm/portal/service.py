@@ -66,12 +66,14 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
 
 def _as_it_is(session: Session, alumnus: Alumnus, wish: Wish) -> Wish:
     """The present values of whatever the wish speaks of."""
-    mine = queries.held(session, alumnus)
+    def mine(kind: InterestKind) -> frozenset[str]:
+        return queries.interests(session, alumnus.id, kind)
+
     return Wish(
         profile={name: getattr(alumnus, name, None) or "" for name in wish.profile},
-        ways=None if wish.ways is None else mine.ways,
-        subjects=None if wish.subjects is None else mine.subjects,
-        topics=None if wish.topics is None else mine.topics,
+        ways=None if wish.ways is None else mine(InterestKind.WAY),
+        subjects=None if wish.subjects is None else mine(InterestKind.SUBJECT),
+        topics=None if wish.topics is None else queries.topics_of(session, alumnus.id),
         pause=None if wish.pause is None else (alumnus.paused_until,),
     )
 
@@ -121,7 +123,7 @@ def leave(
     source: ConsentSource = ConsentSource.LINK,
 ) -> Wish:
     """Stop one topic, or all mail with None; answers the wish that takes it back. Idempotent."""
-    before = frozenset(key for key, yes in choices_of(session, alumnus_id).items() if yes)
+    before = queries.topics_of(session, alumnus_id)
     consent.withdraw(
         session, alumnus_id, topic_key=topic_key, source=source, at=at, reference=claim.reference
     )

@@ -91,8 +91,9 @@ def _thank(session: Session, commitment: Commitment, request: Request, at: datet
     person = session.get_one(Alumnus, commitment.alumnus_id)
     language = spoken(person.language)
     time = when(commitment.starts_at, commitment.ends_at, zone_of(session, request), language)
+    (words,) = request_words(session, request, language)
     merge = {
-        **request_words(session, request, person.language), "time": time,
+        **words, "time": time,
         "pupils_reached": str(commitment.pupils), "feedback": commitment.feedback,
     }  # fmt: skip
     ask = session.get_one(Ask, commitment.ask_id)

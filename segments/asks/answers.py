@@ -171,7 +171,7 @@ def _too_late(session: Session, ask: Ask, request: Request, *, at: datetime) -> 
     ask.state, ask.answered_at, ask.note = AskState.RELEASED, at, "accepted"
     _note_answer(session, ask, "accepted", at)
     language = session.get_one(Alumnus, ask.alumnus_id).language
-    words = request_words(session, request, language)
+    (words,) = request_words(session, request, language)
     write_to_alumnus(session, ask, "ask-released", key="released", merge=words, at=at)
     session.flush()
 
@@ -219,7 +219,7 @@ def _tell_both(
     person = session.get_one(Alumnus, ask.alumnus_id)
     mine, theirs = spoken(person.language), reader_language(session, request)
     stamp = _stamp(at)
-    words = request_words(session, request, person.language)
+    (words,) = request_words(session, request, person.language)
     write_to_alumnus(
         session, ask, "ask-confirmed", key=f"confirmed:{stamp}", at=at,
         merge={**words, "time": _time(session, promised, mine)},

@@ -52,7 +52,7 @@ def _queue_each(
         return 0
     asking = message_class is MessageClass.ASK
     origin = func.concat("ask:", Ask.id)
-    worded = {code: request_words(session, request, code) for code in LANGUAGES}
+    worded = dict(zip(LANGUAGES, request_words(session, request, *LANGUAGES), strict=True))
     fields = case(
         *((Alumnus.language.like(f"{c}%"), literal(words, JSONB)) for c, words in worded.items()),
         else_=literal(worded["en"], JSONB),

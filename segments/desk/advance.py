@@ -119,7 +119,7 @@ def remind_people(session: Session, at: datetime) -> int:
         commitment, ask, person, request, zone = row
         language = spoken(person.language)
         time = when(commitment.starts_at, commitment.ends_at, ZoneInfo(zone), language)
-        words = request_words(session, request, person.language)
+        (words,) = request_words(session, request, person.language)
         write_to_alumnus(
             session, ask, "visit-reminder", key="reminder", merge={**words, "time": time}, at=at,
             expires_at=commitment.starts_at,

@@ -52,21 +52,25 @@ def place_words(request: Request, school: School, language: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def request_words(session: Session, request: Request, language: str) -> dict[str, str]:
-    """The merge fields that every letter about a request may use."""
-    language = spoken(language)
+def request_words(session: Session, request: Request, *languages: str) -> list[dict[str, str]]:
+    """The merge fields that every letter about a request may use, in each of the languages."""
     school = session.get_one(School, request.school_id)
     way = session.get_one(Way, request.way_key)
     zone = ZoneInfo(school.time_zone)
     choices = dates_of(session, request.id)
-    with force_locale(language):
-        times = f" {_('or')} ".join(when(d.starts_at, d.ends_at, zone, language) for d in choices)
-        return {
-            "request_title": request.title, "school_name": school.name, "way_label": _(way.label),
-            "times": times, "pupils": str(request.pupils),
-            "place": place_words(request, school, language), "note": request.note,
-            "request_link": f"{current_settings().base_url}/requests/{request.id}",
-        }  # fmt: skip
+    link = f"{current_settings().base_url}/requests/{request.id}"
+    found = []
+    for language in map(spoken, languages):
+        with force_locale(language):
+            times = [when(d.starts_at, d.ends_at, zone, language) for d in choices]
+            words = {
+                "request_title": request.title, "school_name": school.name,
+                "way_label": _(way.label), "times": f" {_('or')} ".join(times),
+                "pupils": str(request.pupils), "place": place_words(request, school, language),
+                "note": request.note, "request_link": link,
+            }  # fmt: skip
+        found.append(words)
+    return found
 
 
 def write_to_school(
@@ -77,11 +81,12 @@ def write_to_school(
     user = poster_of(session, request)
     if user is None or not user.active:
         return
+    (words,) = request_words(session, request, user.language)
     queue_message(
         session, key=f"request:{request.id}:{key}", alumnus_id=None, to_address=user.email,
         origin=f"request:{request.id}", version_id=shipped_version(session, content, at),
         message_class=MessageClass.IMMEDIATE, topic_key=None, language=user.language,
-        merge={**request_words(session, request, user.language), "name": user.name, **merge},
+        merge={**words, "name": user.name, **merge},
         at=at, attachments=attachments,
     )  # fmt: skip
 
