@@ -36,7 +36,7 @@ def _serve(listener: socket.socket, talk: Callable[[socket.socket], None]) -> No
 
 
 def smtp(client: socket.socket) -> None:
-    """Say yes to everything and forget it."""
+    """Say yes to everything and forget it; takes commands together, as mail servers do."""
     client.sendall(b"220 sink\r\n")
     waiting = b""
     while chunk := client.recv(1 << 16):
@@ -53,7 +53,7 @@ def smtp(client: socket.socket) -> None:
                 client.sendall(b"221 bye\r\n")
                 client.close()
                 return
-            client.sendall(b"250 ok\r\n")
+            client.sendall(b"250-sink\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 ok\r\n")
 
 
 def http(client: socket.socket) -> None:

@@ -24,8 +24,10 @@ from crm.core.database import db
 from crm.core.extend import Recipient
 from crm.mail import claim as claims
 from crm.mail import facts, reasons, values
-from crm.mail.claim import Claimed, Consignment
+from crm.mail.ahead import Ahead
+from crm.mail.claim import Claim, Claimed, Consignment
 from crm.mail.content import variants_of
+from crm.mail.facts import Group
 from crm.mail.letter import LETTERS, UNSUBSCRIBE, Footer
 from crm.mail.mailbox import attachments_of
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
@@ -113,6 +115,7 @@ class Run:
         self.transport = transport
         self.at = at
         self.report = report
+        self.app = app
         self.hold = timedelta(minutes=app.config["SETTINGS"].send_hold)
         self.sender = parseaddr(app.config["SETTINGS"].mail_from)
 
@@ -122,21 +125,37 @@ class Run:
         groups = facts.due_groups(self.session, self.at)
         self.session.commit()
         for group in groups:
-            place: facts.Place | None = None
-            while True:
-                done = claims.claim(
-                    self.session, group, self.transport, at=self.at, hold=self.hold, after=place
-                )
-                self.session.commit()
-                self.report.skipped += done.skipped
-                decided += done.skipped + done.deferred
-                for consignment in done.consignments:
-                    decided += len(consignment.messages)
-                    self.send(consignment)
-                place = done.place
-                if place is None:
-                    break
+            with Ahead(self.app, self.claim) as ahead:
+                done = self.claim(self.session, group, None)
+                while True:
+                    self.report.skipped += done.skipped
+                    decided += done.skipped + done.deferred
+                    if done.place is not None:
+                        ahead.begin(group, done.place)
+                    decided += self.deal(done, ahead)
+                    if done.place is None:
+                        break
+                    done = ahead.result()
         return decided
+
+    def claim(self, session: Session, group: Group, place: facts.Place | None) -> Claim:
+        """Claim the next messages of a group and commit that."""
+        done = claims.claim(session, group, self.transport, at=self.at, hold=self.hold, after=place)
+        session.commit()
+        return done
+
+    def deal(self, done: Claim, ahead: Ahead) -> int:
+        """Send what was claimed; if that must stop, what was claimed ahead goes back."""
+        try:
+            for consignment in done.consignments:
+                self.send(consignment)
+        except BaseException:
+            self.session.rollback()
+            for consignment in ahead.left():
+                ids = {message.id for message in consignment.messages}
+                self.record(consignment, Outcome(later=ids))
+            raise
+        return sum(len(consignment.messages) for consignment in done.consignments)
 
     def send(self, consignment: Consignment) -> None:
         """Hand one consignment over and record what came of it."""

@@ -109,7 +109,7 @@ def _facts() -> Select[Any]:
             Message.id, Message.alumnus_id, Message.origin, Message.not_before, Message.attempt,
             Message.expires_at, Message.message_class,
             # Nearly always empty, and then there is nothing to read.
-            func.nullif(Message.merge, literal({}, JSONB)).label("merge"),
+            func.nullif(Message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
             Message.language.label("asked_language"),
             Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,

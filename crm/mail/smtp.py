@@ -6,6 +6,7 @@ on its way and no answer comes, it may have gone, and is uncertain: it is not se
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from typing import Any
@@ -20,6 +21,9 @@ from crm.mail.transport import Batch, Guarantee, Outcome, Parcel
 
 log = structlog.get_logger(__name__)
 TIMEOUT = 30.0
+WANTED = ((250,), (250, 251), (354,))
+"""The replies to MAIL, RCPT and DATA after which a mail goes on."""
+PLAIN = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+", re.ASCII)
 LOST = (smtplib.SMTPException, OSError)
 
 
@@ -103,6 +107,8 @@ class SmtpTransport:
         """Send one mail and note its fate."""
         try:
             recipient = wire_address(parcel.address)
+            if recipient.splitlines() != [recipient]:
+                raise UnicodeError("an address of several lines")
         except UnicodeError:
             outcome.refused[parcel.message_id] = "address"
             return
@@ -151,11 +157,28 @@ class SmtpTransport:
 
 
 def _envelope(server: smtplib.SMTP, sender: str, recipient: str) -> int:
-    """Say from whom and to whom; 354 if the server now wants the data, else its refusal."""
-    code = server.mail(sender)[0]
-    if code != 250:
+    """Say from whom and to whom; 354 if the server now wants the data, else its refusal.
+
+    A server that can (RFC 2920) is told all three at once, which spares two round trips a mail.
+    """
+    commands = (f"MAIL FROM:{_path(sender)}", f"RCPT TO:{_path(recipient)}", "DATA")
+    if not server.has_extn("pipelining"):
+        code = 0
+        for command, wanted in zip(commands, WANTED, strict=True):
+            code = server.docmd(command)[0]
+            if code not in wanted:
+                break
         return code
-    code = server.rcpt(recipient)[0]
-    if code not in (250, 251):
-        return code
-    return server.docmd("DATA")[0]
+    server.send("".join(command + "\r\n" for command in commands))
+    codes = [server.getreply()[0] for _ in commands]
+    for code, wanted in zip(codes[:2], WANTED, strict=False):
+        if code not in wanted:
+            if codes[2] == 354:
+                server.docmd(".")  # it waits for data without anybody to give them to
+            return code
+    return codes[2]
+
+
+def _path(address: str) -> str:
+    """An address as a command takes it."""
+    return f"<{address}>" if PLAIN.fullmatch(address) else smtplib.quoteaddr(address)

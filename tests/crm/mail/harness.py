@@ -39,6 +39,8 @@ PEOPLE = 2
 # seventh records the second of two contents.
 COMMITS = [f"{when}-commit-{n}" for n in (2, 3, 4, 7) for when in ("before", "after")]
 POINTS = [*COMMITS, "before-post", "after-post"]
+# With batches of one the next is claimed while the present one is handed over.
+AHEAD_POINTS = ["before-post", "after-post"]
 SETTLE_POINTS = ["before-cancel", "after-cancel", "before-commit-3", "after-commit-3"]
 
 
@@ -127,10 +129,10 @@ def in_child(app: Flask, work: Callable[[], object], kill: Callable[[str], None]
     os._exit(0)
 
 
-def queue_some(app: Flask, at: datetime, round_no: int) -> None:
+def queue_some(app: Flask, at: datetime, round_no: int, people: int) -> None:
     with app.app_context():
         make = Make(db.session(), at)
-        for n in range(PEOPLE):
+        for n in range(people):
             version = make_content(db.session(), at, key=f"c{n % 2}", body="Hello {{ first_name }}")
             person = make.alumnus(email=f"r{round_no}p{n}@mail.example")
             queue(db.session(), person, version, at, origin=f"campaign:c{n % 2}")
@@ -153,27 +155,29 @@ def tell(app: Flask, provider: FileProvider, at: datetime) -> None:
         db.session.commit()
 
 
-def rounds(guarantee: Guarantee) -> Iterator[tuple[str, str]]:
-    """Where to kill the deliverer and where the one who settles."""
+def rounds(guarantee: Guarantee) -> Iterator[tuple[str, str, int]]:
+    """Where to kill the deliverer and where the one who settles, and how many go at once."""
     if guarantee is not Guarantee.FENCE:
-        yield "after-post", "nowhere"
+        yield "after-post", "nowhere", 1_000
         return
     for point in POINTS:
-        yield point, "nowhere"
+        yield point, "nowhere", 1_000
+    for point in AHEAD_POINTS:
+        yield point, "nowhere", 1
     for point in SETTLE_POINTS:
-        yield "after-post", point
+        yield "after-post", point, 1_000
 
 
 def run(app: Flask, folder: Path, guarantee: Guarantee, first: int) -> dict[str, int]:
     """All rounds, a day each; answers what was lost, doubled and left in doubt."""
     calm = FileProvider(folder / f"{guarantee}.jsonl", guarantee, never)
     begin = START + timedelta(days=first)
-    for number, (delivering, settling) in enumerate(rounds(guarantee), first):
+    for number, (delivering, settling, batch) in enumerate(rounds(guarantee), first):
         at = START + timedelta(days=number)
-        queue_some(app, at, number)
+        queue_some(app, at, number, PEOPLE * (4 if batch == 1 else 1))
         kill = killer(delivering)
         dying = FileProvider(calm.path, guarantee, kill)
-        in_child(app, lambda t=dying, m=at: deliver(app, at=m, transport=t), kill)  # type: ignore[misc]
+        in_child(app, lambda t=dying, m=at, b=batch: deliver(app, at=m, transport=t, batch=b), kill)  # type: ignore[misc]
         later = at + timedelta(minutes=11)
         kill = killer(settling)
         dying = FileProvider(calm.path, guarantee, kill)

@@ -183,12 +183,15 @@ class MailServer:
     """A tiny SMTP server. `plan` says how the next mails end: a code to answer, or a place to cut.
 
     `"rcpt 450"`, `"data 550"` answer so at that place; `"cut rcpt"` drops the connection before the
-    mail is taken, `"cut data"` drops it after the whole mail was taken and kept.
+    mail is taken, `"cut data"` drops it after the whole mail was taken and kept. It takes several
+    commands at once if `pipelining`, and asks for data that nobody may get if `lenient`.
     """
 
     plan: list[str] = field(default_factory=list)
     mails: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
+    pipelining: bool = False
+    lenient: bool = False
     url: str = ""
 
     def messages(self) -> list[EmailMessage]:
@@ -201,7 +204,7 @@ class SmtpHandler(socketserver.StreamRequestHandler):
 
     sink: MailServer
     replies: ClassVar[dict[bytes, bytes]] = {
-        b"EHLO": b"250-here\r\n250 8BITMIME", b"HELO": b"250 here", b"MAIL": b"250 ok",
+        b"HELO": b"250 here", b"MAIL": b"250 ok",
         b"RSET": b"250 ok", b"NOOP": b"250 ok",
     }  # fmt: skip
 
@@ -219,7 +222,14 @@ class SmtpHandler(socketserver.StreamRequestHandler):
                 step = self.sink.plan.pop(0) if self.sink.plan else ""
                 if step == "cut rcpt":
                     return
-                self.say(step[5:].encode() + b" no" if step.startswith("rcpt") else b"250 ok")
+                refused = step.startswith("rcpt")
+                recipient = "" if refused else recipient
+                self.say(step[5:].encode() + b" no" if refused else b"250 ok")
+            elif verb == b"EHLO":
+                more = b"250-PIPELINING\r\n" if self.sink.pipelining else b""
+                self.say(b"250-here\r\n" + more + b"250 8BITMIME")
+            elif verb == b"DATA" and not recipient and not self.sink.lenient:
+                self.say(b"554 no valid recipients")
             elif verb == b"DATA":
                 self.say(b"354 go on")
                 if not self.take(recipient, step):
@@ -231,6 +241,9 @@ class SmtpHandler(socketserver.StreamRequestHandler):
         lines = []
         while (line := self.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line[1:] if line.startswith(b"..") else line)
+        if not recipient and not lines:
+            self.say(b"554 no valid recipients")
+            return True
         if step.startswith("data"):
             self.say(step[5:].encode() + b" no")
             return True

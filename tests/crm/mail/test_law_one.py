@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
 
 from crm.core.database import db
 from crm.mail.delivery import DeliveryReport, deliver
 from crm.mail.models import MailboxItem, Message, MessageState
+from crm.mail.transport import Batch, Guarantee, Outcome
 from tests.conftest import TODAY, settings_for
 from tests.crm.mail.outbox import make_content, queue
 from tests.factories import Make
@@ -89,7 +92,7 @@ def test_a_deliverer_killed_anywhere_loses_nothing_and_doubles_nothing(
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     fence, blind = found["fence"], found["blind"]
-    assert fence["kills"] == 14
+    assert fence["kills"] == 16
     assert (fence["lost"], fence["doubled"], fence["unsettled"]) == (0, 0, 0)
     # The harness sees a double where there is one: a claim that is simply tried again.
     assert blind["doubled"] > 0
@@ -106,3 +109,63 @@ def test_a_claim_in_other_hands_is_not_touched(shared: Flask) -> None:
         again = session.execute(select(Message.state).where(Message.id.in_(ids))).scalars()
         assert set(again) == {MessageState.QUEUED}
         session.rollback()
+
+
+class Slow:
+    """A provider that looks at the outbox during its first hand-over, and may then ask to wait."""
+
+    name, guarantee = "slow", Guarantee.NONE
+
+    def __init__(self, app: Flask, *, stop: bool) -> None:
+        self.app, self.stop, self.size, self.most = app, stop, 7, 0
+
+    def new_batch(self) -> str:
+        return "held"
+
+    def hand_over(self, session: Session, batch: Batch) -> Outcome:
+        ids = {parcel.message_id for parcel in batch.parcels}
+        if not self.most:
+            self.most = self.claimed(more_than=len(ids))
+        return Outcome(later=ids, stop=True) if self.stop else Outcome(accepted=ids)
+
+    def claimed(self, *, more_than: int) -> int:
+        """How many messages are claimed once that is more than these, or after a while."""
+        found = 0
+        for _ in range(500):
+            with self.app.app_context():
+                waiting = select(func.count()).where(Message.state == MessageState.CLAIMED)
+                found = db.session.scalar(waiting) or 0
+            if found > more_than:
+                break
+            sleep(0.01)
+        return found
+
+    def cancel(self, batch_id: str) -> bool:
+        return False
+
+    def release(self, batch_id: str) -> bool:
+        return True
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_the_next_are_claimed_while_the_provider_answers(shared: Flask) -> None:
+    fill(shared, TODAY)
+    slow = Slow(shared, stop=False)
+    report = deliver(shared, at=TODAY, batch=7, transport=slow)
+    assert slow.most > 7
+    with shared.app_context():
+        states = Counter(db.session.scalars(select(Message.state)))
+    assert report.accepted == states[MessageState.ACCEPTED] > 40
+    assert MessageState.CLAIMED not in states
+
+
+def test_a_provider_that_asks_to_wait_leaves_nothing_claimed_ahead(shared: Flask) -> None:
+    fill(shared, TODAY)
+    slow = Slow(shared, stop=True)
+    deliver(shared, at=TODAY, batch=7, transport=slow)
+    assert slow.most > 7
+    with shared.app_context():
+        states = set(db.session.scalars(select(Message.state)))
+    assert states <= {MessageState.QUEUED, MessageState.SKIPPED}

@@ -147,6 +147,7 @@ def test_values_put_into_a_quoted_body_read_back_as_they_were(values: list[str])
     assert quopri.decodestring(coded).decode().replace("\r\n", "\n") == "".join(clean)
 
 
+@pytest.mark.parametrize("manner", ["one by one", "together", "together, lenient"])
 @pytest.mark.parametrize(
     ("step", "told", "report"),
     [
@@ -160,13 +161,16 @@ def test_values_put_into_a_quoted_body_read_back_as_they_were(values: list[str])
 )
 def test_each_mails_fate_is_its_own(
     app: Flask, session: Session, make: Make, now: datetime, smtp: MailServer, step: str,
-    told: str, report: dict[str, int],
+    told: str, report: dict[str, int], manner: str,
 ) -> None:  # fmt: skip
     campaign(session, make, now, 3)
+    smtp.pipelining, smtp.lenient = manner != "one by one", "lenient" in manner
     smtp.plan = ["", step, ""]
     found = by_smtp(app, smtp, now).as_dict()
     assert {key: n for key, n in found.items() if n} == report
     assert states(session) == sorted(["accepted", "accepted", told])
+    assert all(raw for _, raw in smtp.mails)
+    assert len(smtp.mails) == 2 + (step == "cut data")
 
 
 def test_what_may_have_gone_is_never_sent_again_and_what_did_not_is(
