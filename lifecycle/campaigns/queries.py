@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from crm.alumni.models import Alumnus
 from crm.core.errors import NotFound
 from crm.core.viewer import Viewer
 from crm.mail.models import Content, ContentVariant, ContentVersion, Delivery, Message, MessageState
+from crm.query.naming import that_names
 from crm.web.paging import Page, keyset
 from lifecycle.campaigns.models import Campaign, CampaignState
 
@@ -167,3 +169,19 @@ def due_campaigns(session: Session, at: datetime) -> list[str]:
 def content_name(session: Session, campaign: Campaign) -> str:
     """The key of the campaign's content."""
     return session.scalars(select(Content.key).where(Content.id == campaign.content_id)).one()
+
+
+def campaigns_that_name(session: Session, piece: str) -> list[tuple[str, str]]:
+    """(label, address) of the campaigns yet to go out whose audience names a piece of a query."""
+    named = that_names(session, piece)
+    ahead = [CampaignState.DRAFT, CampaignState.SCHEDULED]
+    rows = session.execute(
+        select(Campaign.key, Campaign.name, Campaign.query)
+        .where(Campaign.state.in_(ahead))
+        .order_by(Campaign.name, Campaign.key)
+    )
+    return [
+        (gettext("the campaign %(name)s", name=row.name), f"/campaigns/{row.key}")
+        for row in rows
+        if named(row.query)
+    ]

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.viewer import Permission
-from lifecycle.campaigns import cards
+from lifecycle.campaigns import cards, queries
 from lifecycle.campaigns.cli import campaigns
 from lifecycle.campaigns.routes import bp
 
@@ -25,3 +25,4 @@ def init_app(app: Flask) -> None:
     )
     registry.todo.append(cards.to_do)
     registry.first_steps.append(cards.first_step)
+    registry.query_users.append(queries.campaigns_that_name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from crm.core.extend import Panel, extensions
+from crm.core.extend import ListColumn, Panel, extensions
 from lifecycle.continuum import models  # noqa: F401 - tables
 from lifecycle.continuum.explain import why
 from lifecycle.continuum.fields import FIELDS
-from lifecycle.continuum.panels import alumnus_panel, home_card
+from lifecycle.continuum.panels import alumnus_panel, home_card, stages_of
 
 
 def init_app(app: Flask) -> None:
@@ -16,6 +17,7 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     known.query_fields.extend(FIELDS)
     known.why.append(why)
+    known.list_columns.append(ListColumn("stage", _("Stage"), stages_of))
     known.home_cards.append(
         Panel("continuum", "lifecycle/continuum/_map.html", order=10, load=home_card)
     )
