@@ -7,6 +7,7 @@ into the instance folder at start.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, g, request, session
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, format_date, format_time, get_locale
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 
@@ -48,6 +49,13 @@ def text_direction(language: str) -> str:
     return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
 
 
+def moment_words(moment: datetime | None, _format: str = "medium") -> str:
+    """A moment on a page, to the minute: Nov 23, 2026, 4:05 PM."""
+    if moment is None:
+        return ""
+    return f"{format_date(moment, 'medium')}, {format_time(moment, 'short')}"
+
+
 def compile_catalogues(source: Path, target: Path) -> Path:
     """Compile each `.po` under `source` that is newer than its compiled twin under `target`."""
     for po in source.glob("*/LC_MESSAGES/*.po"):
@@ -67,6 +75,7 @@ def init_app(app: Flask) -> None:
     )
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compiled)
     babel.init_app(app, locale_selector=choose_language)  # type: ignore[no-untyped-call]
+    app.jinja_env.filters["datetimeformat"] = moment_words
 
     @app.before_request
     def keep_choice() -> None:

@@ -15,7 +15,11 @@ class CampaignForm(Form):
 
     name = StringField(_("Name"), validators=[InputRequired(), Length(max=120)])
     goal = StringField(_("District goal it serves"), validators=[Optional(), Length(max=200)])
-    query = TextAreaField(_("Audience"), validators=[InputRequired(), Length(max=2000)])
+    query = TextAreaField(
+        _("Audience"),
+        validators=[InputRequired(), Length(max=2000)],
+        render_kw={"rows": 3, "spellcheck": "false"},
+    )
     topic_key = SelectField(_("Topic"), validators=[InputRequired()])
 
 
@@ -24,7 +28,9 @@ class TextForm(Form):
 
     subject = StringField(_("Subject"), validators=[InputRequired(), Length(max=150)])
     preheader = StringField(_("First line in the inbox"), validators=[Optional(), Length(max=150)])
-    body = TextAreaField(_("Text"), validators=[InputRequired(), Length(max=20_000)])
+    body = TextAreaField(
+        _("Text"), validators=[InputRequired(), Length(max=20_000)], render_kw={"rows": 16}
+    )
 
 
 class ScheduleForm(Form):

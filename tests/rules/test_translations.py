@@ -7,6 +7,11 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Subject, Way
+from crm.consent.models import Topic
 
 PO = Path(__file__).parents[2] / "translations" / "es" / "LC_MESSAGES" / "messages.po"
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
@@ -62,3 +67,12 @@ def test_plurals_have_as_many_forms_as_the_header_says() -> None:
 
 def test_the_catalogue_names_no_places_in_files() -> None:
     assert not any(line.startswith("#:") for line in PO.read_text("utf-8").splitlines())
+
+
+def test_the_words_that_the_database_brings_are_translated(session: Session) -> None:
+    known = {message.id for message in entries()}
+    topics = [(topic.label, topic.description) for topic in session.scalars(select(Topic))]
+    words = [word for pair in topics for word in pair]
+    words += [*session.scalars(select(Way.label)), *session.scalars(select(Subject.label))]
+    assert len(words) > 20
+    assert set(words) - known == set()

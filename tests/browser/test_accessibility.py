@@ -1,0 +1,98 @@
+"""Every page by axe's rules of WCAG 2.2 AA, wide, on a phone and in the dark; and by keyboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page
+
+from crm.core import clock
+from crm.core.database import db
+from crm.core.viewer import Role
+from tests.browser.conftest import Site
+from tests.conftest import TODAY
+from tests.factories import Make
+from tests.rules.district import District, addresses, seed
+from tests.rules.test_pages import LETTERS, PIECES
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ALL = {"type": "tag", "values": TAGS}
+LOOKS = {
+    "type": "rule",
+    "values": ["color-contrast", "link-in-text-block", "scrollable-region-focusable",
+               "target-size", "aria-hidden-focus"],
+}  # fmt: skip
+"""What can differ between two looks of the same document."""
+LOOK = "axe.run(document, {runOnly: %s, resultTypes: ['violations'], preload: false})"
+"""The browser's debugger runs this, which the pages' own policy would not let them do."""
+OPEN = "document.querySelectorAll('main details').forEach(one => one.open = true)"
+WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
+
+
+@pytest.fixture(scope="session")
+def district(site: Site) -> Iterator[District]:
+    """One of everything, on the site's database."""
+    with site.app.app_context(), clock.at(TODAY):
+        district = seed(Make(db.session(), TODAY))
+        db.session.commit()
+        yield district
+
+
+def places(site: Site, district: District, *, public: bool) -> list[str]:
+    """The addresses of all pages, files and pieces of pages left out."""
+    skipped = LETTERS | PIECES
+    found = []
+    for rule, address in addresses(site.app, district, "GET"):
+        view = site.app.view_functions[rule.endpoint]
+        is_public = getattr(view, "access", "public") == "public"
+        if is_public == public and rule.endpoint not in skipped:
+            found.append(address)
+    return found
+
+
+def faults_on(page: Page, rules: dict[str, object]) -> list[str]:
+    """What axe finds on the open page, and whether the page scrolls sideways."""
+    wide = page.evaluate(WIDTHS)
+    found = page.evaluate(LOOK % json.dumps(rules))["violations"]
+    faults = [
+        f"{fault['id']}: {node['target']} {node['failureSummary']}"
+        for fault in found
+        for node in fault["nodes"]
+    ]
+    return faults + ([f"is {wide[0]} px wide on {wide[1]}"] if wide[0] > wide[1] else [])
+
+
+def check(page: Page, address: str) -> list[str]:
+    """The faults of one page, wide and light, on a phone, and in the dark."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    if "text/html" not in page.request.get(address).headers["content-type"]:
+        return []
+    page.goto(address)
+    page.evaluate(AXE)
+    page.evaluate(OPEN)
+    faults = [("wide", fault) for fault in faults_on(page, ALL)]
+    page.emulate_media(color_scheme="dark")
+    faults += [("dark", fault) for fault in faults_on(page, LOOKS)]
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.emulate_media(color_scheme="light")
+    faults += [("phone", fault) for fault in faults_on(page, LOOKS)]
+    return [f"{address}, {look}: {fault}" for look, fault in faults]
+
+
+@pytest.mark.parametrize("public", [False, True], ids=["staff", "alumni"])
+def test_every_page_keeps_the_rules_wide_on_a_phone_and_in_the_dark(
+    site: Site, district: District, open_page: Callable[..., Page], public: bool
+) -> None:
+    user = None if public else district.users[Role.COORDINATOR].id
+    page = open_page(user_id=user)
+    site.now = TODAY
+    looked = places(site, district, public=public)
+    assert len(looked) > (8 if public else 30)
+    faults = [fault for address in looked for fault in check(page, address)]
+    assert not faults, "\n".join(["", *faults])
