@@ -84,21 +84,23 @@ def set_interests(
 
     Those kept keep who said so and since when. Raises `Invalid` for a key that does not exist.
     """
-    table = Way if kind is InterestKind.WAY else Subject
-    known = set(session.scalars(select(table.key).where(table.key.in_(keys)))) if keys else set()
-    if unknown := sorted(set(keys) - known):
-        raise Invalid(f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value)
     mine = Interest.alumnus_id == alumnus_id, Interest.kind == kind
     has = set(session.scalars(select(Interest.key).where(*mine)))
-    if gone := has - known:
-        session.execute(delete(Interest).where(*mine, Interest.key.in_(gone)))
-    rows = [
-        {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
-        for key in sorted(known - has)
-    ]
-    if rows:
+    if new := set(keys) - has:
+        table = Way if kind is InterestKind.WAY else Subject
+        known = set(session.scalars(select(table.key).where(table.key.in_(new))))
+        if unknown := sorted(new - known):
+            raise Invalid(
+                f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value
+            )
+        rows = [
+            {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
+            for key in sorted(new)
+        ]
         session.execute(insert(Interest).values(rows).on_conflict_do_nothing())
-    return has != known
+    if gone := has - set(keys):
+        session.execute(delete(Interest).where(*mine, Interest.key.in_(gone)))
+    return bool(new or gone)
 
 
 def put_contact(

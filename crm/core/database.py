@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Identity, Interval, MetaData, String
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Identity,
+    Interval,
+    MetaData,
+    String,
+    any_,
+    literal,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -77,3 +89,11 @@ class Choice(TypeDecorator[E], Generic[E]):
 def identity() -> Mapped[int]:
     """A bigint primary key that the database counts."""
     return mapped_column(db.BigInteger, Identity(), primary_key=True)
+
+
+def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """A condition: the column is one of many values, sent as one array.
+
+    `in_` writes a parameter for each value; from some dozens on, that costs more than the query.
+    """
+    return column == any_(literal(list(values), ARRAY(column.type)))  # type: ignore[no-any-return]

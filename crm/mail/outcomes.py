@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from crm.alumni.models import ContactKind, ContactPoint, ContactStatus
 from crm.consent import service as consent
 from crm.consent.models import ConsentSource, SuppressionReason
+from crm.core.database import among
 from crm.interactions import service as interactions
 from crm.interactions.models import Interaction, Mode
 from crm.mail.models import Delivery, DeliveryEvent, Message, MessageState
@@ -68,7 +69,7 @@ def draw(session: Session, new: Sequence[Event], *, at: datetime) -> None:
 
 def _locked(session: Session, ids: Sequence[UUID]) -> dict[UUID, int | None]:
     """The messages that exist, locked in one order, with the person of each."""
-    statement = select(Message.id, Message.alumnus_id).where(Message.id.in_(ids))
+    statement = select(Message.id, Message.alumnus_id).where(among(Message.id, ids))
     rows = session.execute(statement.order_by(Message.id).with_for_update())
     return {row.id: row.alumnus_id for row in rows}
 
@@ -86,10 +87,10 @@ def _accept(session: Session, events: Sequence[Event], at: datetime) -> None:
     in_hand = [MessageState.CLAIMED, MessageState.UNCERTAIN]
     back = [*in_hand, MessageState.CANCELLING, MessageState.QUEUED]
     proven = [
-        and_(Message.id.in_(ids), Message.attempt == attempt, Message.state.in_(in_hand))
+        and_(among(Message.id, ids), Message.attempt == attempt, Message.state.in_(in_hand))
         for attempt, ids in attempts.items()
     ]
-    leaked = and_(Message.id.in_(certain), Message.attempt > 0, Message.state.in_(back))
+    leaked = and_(among(Message.id, certain), Message.attempt > 0, Message.state.in_(back))
     accepted = {
         "state": MessageState.ACCEPTED, "accepted_at": func.coalesce(Message.claimed_at, at),
         "reason": None,
@@ -98,7 +99,7 @@ def _accept(session: Session, events: Sequence[Event], at: datetime) -> None:
     batches = session.scalars(statement.returning(Message.batch_id), execution_options=LOOSE)
     names = {name for name in batches if name is not None}
     if names:
-        rest = update(Message).where(Message.batch_id.in_(names), Message.state.in_(in_hand))
+        rest = update(Message).where(among(Message.batch_id, names), Message.state.in_(in_hand))
         session.execute(rest.values(accepted), execution_options=LOOSE)
 
 
@@ -115,7 +116,7 @@ def _mark_machines(session: Session, ids: Sequence[UUID]) -> None:
         other.payload["url"].astext != DeliveryEvent.payload["url"].astext,
     )  # fmt: skip
     statement = update(DeliveryEvent).where(
-        DeliveryEvent.message_id.in_(ids), DeliveryEvent.kind == "click",
+        among(DeliveryEvent.message_id, ids), DeliveryEvent.kind == "click",
         DeliveryEvent.machine.is_(False), or_(too_soon, at_once),
     )  # fmt: skip
     session.execute(statement.values(machine=True), execution_options=LOOSE)
@@ -133,7 +134,7 @@ def _fold(session: Session, ids: Sequence[UUID]) -> None:
             func.min(DeliveryEvent.at).filter(DeliveryEvent.kind == "delivered").label("delivered"),
             func.min(DeliveryEvent.at).filter(human).label("clicked"),
         )
-        .where(DeliveryEvent.message_id.in_(ids))
+        .where(among(DeliveryEvent.message_id, ids))
         .group_by(DeliveryEvent.message_id)
         .subquery()
     )  # fmt: skip
@@ -156,7 +157,7 @@ def _note_clicks(session: Session, ids: Sequence[UUID]) -> None:
         )
         .join(DeliveryEvent, DeliveryEvent.message_id == Message.id)
         .where(
-            Message.id.in_(ids), Message.alumnus_id.is_not(None), DeliveryEvent.kind == "click"
+            among(Message.id, ids), Message.alumnus_id.is_not(None), DeliveryEvent.kind == "click"
         )
         .group_by(Message.id)
     )  # fmt: skip
@@ -204,7 +205,7 @@ def _close_addresses(session: Session, events: Sequence[Event], at: datetime) ->
         works = ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED])
         session.execute(
             update(ContactPoint)
-            .where(ContactPoint.kind == ContactKind.EMAIL, ContactPoint.key.in_(bounced), works)
+            .where(ContactPoint.kind == ContactKind.EMAIL, among(ContactPoint.key, bounced), works)
             .values(status=ContactStatus.BOUNCED, updated_at=at),
             execution_options=LOOSE,
         )

@@ -66,6 +66,7 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
 
 def _as_it_is(session: Session, alumnus: Alumnus, wish: Wish) -> Wish:
     """The present values of whatever the wish speaks of."""
+
     def mine(kind: InterestKind) -> frozenset[str]:
         return queries.interests(session, alumnus.id, kind)
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, exists, false, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
+from crm.core.database import among
 from crm.core.extend import FieldMatch, QueryContext
 from crm.core.viewer import Permission, Viewer
 from crm.interactions.models import Interaction, Mode
@@ -36,7 +37,7 @@ def still_to_ask(session: Session, ids: Sequence[UUID], at: datetime) -> Mapping
         select(Message.id, Message.key, Message.origin, Ask, Commitment.state.label("promise"))
         .join(Ask, asked == Message.origin)
         .outerjoin(Commitment, Commitment.ask_id == Ask.id)
-        .where(Message.id.in_(ids))
+        .where(among(Message.id, ids))
     ).all()
     held: dict[UUID, str] = {}
     asking: dict[int, list[tuple[UUID, Ask]]] = {}
