@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -95,4 +95,7 @@ def waiting_imports(session: Session, viewer: Viewer, at: datetime) -> Iterator[
     if viewer.may(Permission.IMPORT):
         waiting = ImportRun.state == ImportState.CHECKED
         count = session.scalar(select(func.count()).select_from(ImportRun).where(waiting)) or 0
-        yield Todo(_("checked imports wait to be applied"), count, url_for("imports.index"))
+        label = ngettext(
+            "checked import waits to be applied", "checked imports wait to be applied", count
+        )
+        yield Todo(label, count, url_for("imports.index"))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app, url_for
-from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
@@ -78,4 +78,5 @@ def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     """Messages in doubt that only a person can settle."""
     if viewer.may(Permission.MAILBOX):
         count = to_decide(session)
-        yield Todo(_("mails may or may not have gone"), count, url_for("mail.doubt"), "warn", 50)
+        label = ngettext("mail may or may not have gone", "mails may or may not have gone", count)
+        yield Todo(label, count, url_for("mail.doubt"), "warn", 50)

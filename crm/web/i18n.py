@@ -53,7 +53,9 @@ def moment_words(moment: datetime | None, _format: str = "medium") -> str:
     """A moment on a page, to the minute: Nov 23, 2026, 4:05 PM."""
     if moment is None:
         return ""
-    return f"{format_date(moment, 'medium')}, {format_time(moment, 'short')}"
+    day = format_date(moment, "medium")  # type: ignore[no-untyped-call]
+    time = format_time(moment, "short")  # type: ignore[no-untyped-call]
+    return f"{day}, {time}"
 
 
 def compile_catalogues(source: Path, target: Path) -> Path:

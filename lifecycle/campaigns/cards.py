@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
@@ -38,7 +39,8 @@ def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
         return
     drafts = select(func.count()).select_from(Campaign).where(Campaign.state == CampaignState.DRAFT)
     count = session.scalars(drafts).one()
-    yield Todo(_("campaign drafts to finish"), count, url_for("campaigns.index"), "quiet", 60)
+    label = ngettext("campaign draft to finish", "campaign drafts to finish", count)
+    yield Todo(label, count, url_for("campaigns.index"), "quiet", 60)
 
 
 def first_step(session: Session, viewer: Viewer) -> Iterable[FirstStep]:

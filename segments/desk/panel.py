@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
@@ -22,12 +22,28 @@ from segments.requests.models import Request, RequestState
 from segments.requests.page import zone_of
 from segments.requests.service import ASKABLE
 
-WORDS = {
-    "late": (_("requests run out of time"), "bad", 10),
-    "nobody_left": (_("requests have nobody left to ask"), "bad", 15),
-    "lapsed": (_("promised visits lack a clearance on their day"), "bad", 12),
-    "attendance": (_("visits wait for the school's word"), "warn", 40),
-}
+WORDS: dict[str, tuple[Callable[[int], str], str, int]] = {
+    "late": (
+        lambda n: ngettext("request runs out of time", "requests run out of time", n), "bad", 10,
+    ),
+    "nobody_left": (
+        lambda n: ngettext("request has nobody left to ask", "requests have nobody left to ask", n),
+        "bad", 15,
+    ),
+    "lapsed": (
+        lambda n: ngettext(
+            "promised visit lacks a clearance on its day",
+            "promised visits lack a clearance on their day", n,
+        ),
+        "bad", 12,
+    ),
+    "attendance": (
+        lambda n: ngettext(
+            "visit waits for the school's word", "visits wait for the school's word", n
+        ),
+        "warn", 40,
+    ),
+}  # fmt: skip
 
 
 def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | None:
@@ -63,4 +79,6 @@ def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     counts = counts_of_todo(session, viewer, at)
     for key, (label, tone, order) in WORDS.items():
         group = "filled" if key in {"attendance", "lapsed"} else "asking"
-        yield Todo(label, counts[key], url_for("requests.index", group=group), tone, order)
+        yield Todo(
+            label(counts[key]), counts[key], url_for("requests.index", group=group), tone, order
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, url_for
 from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
@@ -38,7 +39,8 @@ def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     if viewer.may(Permission.REQUESTS_ASK):
         waiting = queries.counts(session, viewer)["waiting"]
         href = url_for("requests.index", group="waiting")
-        yield Todo(_("requests wait for approval"), waiting, href, "warn", 20)
+        label = ngettext("request waits for approval", "requests wait for approval", waiting)
+        yield Todo(label, waiting, href, "warn", 20)
 
 
 def init_app(app: Flask) -> None:

@@ -258,4 +258,4 @@ def test_the_home_page_says_what_waits(
     session.commit()
     page = coordinator.get("/").text
     assert "Requests from schools" in page
-    assert "requests wait for approval" in page
+    assert "request waits for approval" in page
