@@ -39,17 +39,20 @@ class Ahead:
         if self.pool is not None:
             self.pool.shutdown()
 
-    def begin(self, group: Group, place: Place) -> None:
-        """Begin to claim what follows a place; without a second connection, wait until asked."""
+    def plan(self, group: Group, place: Place) -> None:
+        """Say what is to be claimed next: what follows a place."""
         self.next, self.coming = (group, place), None
-        if isinstance(db.engine, Engine):
+
+    def start(self) -> None:
+        """Begin to claim what was planned; without a second connection it waits until asked."""
+        if self.next is not None and self.coming is None and isinstance(db.engine, Engine):
             self.pool = self.pool or ThreadPoolExecutor(1, "claim")
-            self.coming = self.pool.submit(self._claim, group, place)
+            self.coming = self.pool.submit(self._claim, *self.next)
 
     def result(self) -> Claim:
         """What was claimed; raises what claiming raised."""
         if self.next is None:
-            raise RuntimeError("nothing was begun")
+            raise RuntimeError("nothing was planned")
         coming, (group, place) = self.coming, self.next
         self.coming = self.next = None
         return coming.result() if coming else self.claiming(db.session(), group, place)

@@ -131,7 +131,7 @@ class Run:
                     self.report.skipped += done.skipped
                     decided += done.skipped + done.deferred
                     if done.place is not None:
-                        ahead.begin(group, done.place)
+                        ahead.plan(group, done.place)
                     decided += self.deal(done, ahead)
                     if done.place is None:
                         break
@@ -145,20 +145,21 @@ class Run:
         return done
 
     def deal(self, done: Claim, ahead: Ahead) -> int:
-        """Send what was claimed; if that must stop, what was claimed ahead goes back."""
+        """Send what was claimed; if that must stop, what was not handed over goes back."""
+        rest = iter(done.consignments)
         try:
-            for consignment in done.consignments:
-                self.send(consignment)
+            for consignment in rest:
+                self.send(consignment, ahead)
         except BaseException:
             self.session.rollback()
-            for consignment in ahead.left():
+            for consignment in (*rest, *ahead.left()):
                 ids = {message.id for message in consignment.messages}
                 self.record(consignment, Outcome(later=ids))
             raise
         return sum(len(consignment.messages) for consignment in done.consignments)
 
-    def send(self, consignment: Consignment) -> None:
-        """Hand one consignment over and record what came of it."""
+    def send(self, consignment: Consignment, ahead: Ahead) -> None:
+        """Hand one consignment over and record what came of it; meanwhile the next are claimed."""
         try:
             batch = self.pack(consignment)
         except Exception:
@@ -167,12 +168,13 @@ class Run:
             ids = {message.id for message in consignment.messages}
             self.record(consignment, Outcome(later=ids, wait=int(RETRY.total_seconds())))
             return
+        ahead.start()
         outcome = self.transport.hand_over(self.session, batch)
         self.record(consignment, outcome)
         for part in outcome.parts:
             again = self.again(consignment, set(part))
             if again.messages:
-                self.send(again)
+                self.send(again, ahead)
         if outcome.stop:
             raise TransportDown("the provider asks to wait")
 

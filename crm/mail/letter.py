@@ -82,13 +82,16 @@ def said(value: str, default: str, purpose: str, *, link: bool) -> str:
     value = value.strip() or default
     if purpose == "s":
         return one_line(value)
-    value = CONTROLS.sub("", value)
+    if not value.isprintable():
+        value = CONTROLS.sub("", value)
     return html.escape(value) if purpose == "h" else value
 
 
 def one_line(value: str) -> str:
     """A value that can stand in a header: no line ends, no control characters."""
-    return " ".join(LINE_ENDS.sub(" ", value).split())
+    if not value.isprintable():
+        value = LINE_ENDS.sub(" ", value)
+    return " ".join(value.split())
 
 
 class _Marks:

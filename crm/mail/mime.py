@@ -22,6 +22,9 @@ SOFT = b"=\r\n"
 WORD_BYTES = 45
 # What needs no encoding and cannot begin a line with the dot that ends a mail in SMTP.
 PLAIN_VALUE = re.compile(r"[!-\-/-<>-~][ -<>-~]{0,68}[!-<>-~]\Z")
+# The same in any length, without a blank: it may be cut anywhere.
+PLAIN_LINK = re.compile(r"[!-<>-~]+\Z")
+LINE = 72
 LEADING_DOT = re.compile(rb"(?m)^\.")
 PLAIN = re.compile(r"[ -~]*\Z")
 
@@ -45,21 +48,24 @@ class Skeleton:
                 "Content-Transfer-Encoding: quoted-printable", "", "",
             )
         )  # fmt: skip
-        self.pieces = [
+        pieces: list[bytes | str] = [
             part.format(kind="plain").encode(),
             *_pieces(batch.letter.text),
             ("\r\n" + part.format(kind="html")).encode(),
             *_pieces(batch.letter.html),
             f"\r\n--{self.boundary}--\r\n".encode(),
         ]
+        self.holes = [(n, piece) for n, piece in enumerate(pieces) if isinstance(piece, str)]
+        self.tags = {tag for _, tag in self.holes}
+        self.pieces = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
 
     def message(self, parcel: Parcel) -> bytes:
         """The whole mail for one recipient as SMTP sends it: CR LF, leading dots doubled."""
         values = parcel.substitutions
-        body = b"".join(
-            piece if isinstance(piece, bytes) else _value(values.get(piece, ""))
-            for piece in self.pieces
-        )
+        coded = {tag: _value(values.get(tag, "")) for tag in self.tags}
+        for place, tag in self.holes:
+            self.pieces[place] = coded[tag]
+        body = b"".join(self.pieces)
         headers = [
             f"To: {parcel.address}",
             f"Subject: {encoded_words(fill(self.subject, values), 9)}",
@@ -115,6 +121,10 @@ def _pieces(text: str) -> list[bytes | str]:
 def _value(value: str) -> bytes:
     if PLAIN_VALUE.match(value):
         return value.encode() + SOFT
+    if PLAIN_LINK.match(value):
+        lines = [value[start : start + LINE] for start in range(0, len(value), LINE)]
+        if not any(line.startswith(".") for line in lines):
+            return ("=\r\n".join(lines) + "=\r\n").encode()
     return _stuffed(_soft(quoted(value)))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from crm.mail import mime
 from crm.mail.delivery import DeliveryReport, deliver
-from crm.mail.mime import encoded_words, quoted
+from crm.mail.mime import encoded_words
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
 from crm.mail.outbox import Attachment
 from crm.mail.reconcile import reconcile
@@ -139,10 +139,16 @@ def mime_parse(raw: bytes) -> dict[str, str]:
     return {"Subject": str(make_header(decode_header(message["Subject"] or "")))}
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=90), max_size=6))
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+LINKS = st.text(st.sampled_from("az09./:?_-=%"), min_size=60, max_size=250)
+
+
+@given(st.lists(WORDS | LINKS, max_size=6))
 def test_values_put_into_a_quoted_body_read_back_as_they_were(values: list[str]) -> None:
     clean = [v.replace("\r", "") for v in values]
-    coded = b"".join(mime._soft(quoted(v)) for v in clean)
+    stuffed = b"".join(mime._value(v) for v in clean).split(b"\r\n")
+    assert all(len(line) <= 77 and (line[:2] == b"..") == (line[:1] == b".") for line in stuffed)
+    coded = b"\r\n".join(line.removeprefix(b".") if line[:2] == b".." else line for line in stuffed)
     assert all(len(line) <= 76 for line in coded.split(b"\r\n"))
     assert quopri.decodestring(coded).decode().replace("\r\n", "\n") == "".join(clean)
 
