@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, inspect, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    any_,
+    func,
+    inspect,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -103,7 +113,8 @@ def _lines(session: Session, ids: Sequence[int]) -> list[PersonLine]:
     """The people of these ids as lines, in the order of the ids."""
     if not ids:
         return []
-    found = session.execute(select(*LINE).where(Alumnus.id.in_(ids)))
+    wanted = any_(literal(list(ids), ARRAY(BigInteger)))
+    found = session.execute(select(*LINE).where(Alumnus.id == wanted))
     lines = {row.id: _line(row) for row in found}
     return [lines[alumnus_id] for alumnus_id in ids if alumnus_id in lines]
 
