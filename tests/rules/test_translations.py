@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +15,12 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Subject, Way
 from crm.consent.models import Topic
 
-PO = Path(__file__).parents[2] / "translations" / "es" / "LC_MESSAGES" / "messages.po"
+ROOT = Path(__file__).parents[2]
+PO = ROOT / "translations" / "es" / "LC_MESSAGES" / "messages.po"
+KEYWORDS = {
+    "_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2),
+    "_n": (1, 2),
+}  # fmt: skip
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 
 
@@ -76,3 +83,32 @@ def test_the_words_that_the_database_brings_are_translated(session: Session) -> 
     words += [*session.scalars(select(Way.label)), *session.scalars(select(Subject.label))]
     assert len(words) > 20
     assert set(words) - known == set()
+
+
+def words_of_the_program(root: Path) -> dict[str | tuple[str, ...], str]:
+    """Every word for people in the code and the templates under a folder, and where it stands."""
+    with (ROOT / "babel.cfg").open() as lines:
+        methods, options = parse_mapping_cfg(lines)
+    found = extract_from_dir(root, methods, options, keywords=KEYWORDS)
+    return {words: f"{place}:{line}" for place, line, words, _, _ in found}
+
+
+def known_in_spanish() -> set[str | tuple[str, ...]]:
+    return {m.id if isinstance(m.id, str) else tuple(m.id) for m in entries()}
+
+
+def test_every_word_of_the_program_is_translated() -> None:
+    told = words_of_the_program(ROOT)
+    assert len(told) > 1_000
+    known = known_in_spanish()
+    assert {words: place for words, place in told.items() if words not in known} == {}
+
+
+def test_a_new_word_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "crm" / "new.py").write_text('_("A new word")\nngettext("one ox", "two oxen", 2)\n')
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "new.html").write_text("{{ _('Another new word') }}")
+    found = words_of_the_program(tmp_path)
+    assert set(found) == {"A new word", ("one ox", "two oxen"), "Another new word"}
+    assert not set(found) & known_in_spanish()
