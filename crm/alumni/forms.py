@@ -91,7 +91,8 @@ def profile_form(session: Session, person: Alumnus) -> ProfileForm:
     )  # fmt: skip
     form.language.choices = offered({person.language: person.language, **CONTENT_LANGUAGES})
     for field, kind in ((form.ways, InterestKind.WAY), (form.subjects, InterestKind.SUBJECT)):
-        field.choices = offered({**dict(interest_choices(session, kind)), **mine[kind]})
+        known = {**dict(interest_choices(session, kind)), **mine[kind]}
+        field.choices = offered({key: _(label) for key, label in known.items()})
     return form
 
 

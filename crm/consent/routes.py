@@ -26,7 +26,7 @@ def word_form() -> WordForm:
     """The form with the topics there are."""
     # Other forms stand on the same page, so the names of this one begin with its own word.
     form = WordForm(prefix="word-")
-    known = [SelectChoice(topic.key, topic.label) for topic in topics(db.session())]
+    known = [SelectChoice(topic.key, _(topic.label)) for topic in topics(db.session())]
     form.topic.choices = [SelectChoice(EVERYTHING, _("Everything")), *known]
     return form
 

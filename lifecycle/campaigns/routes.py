@@ -47,7 +47,7 @@ def index() -> str:
 
 def _with_topics(form: CampaignForm) -> CampaignForm:
     topics = db.session.execute(select(Topic.key, Topic.label).order_by(Topic.position))
-    form.topic_key.choices = [SelectChoice(key, label) for key, label in topics]
+    form.topic_key.choices = [SelectChoice(key, _(label)) for key, label in topics]
     return form
 
 
