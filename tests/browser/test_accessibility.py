@@ -8,7 +8,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from crm.core import clock
 from crm.core.database import db
@@ -96,3 +96,87 @@ def test_every_page_keeps_the_rules_wide_on_a_phone_and_in_the_dark(
     assert len(looked) > (8 if public else 30)
     faults = [fault for address in looked for fault in check(page, address)]
     assert not faults, "\n".join(["", *faults])
+
+
+FOCUS = """(async () => {
+    const element = document.activeElement, style = getComputedStyle(element);
+    const ring = parseFloat(style.outlineWidth) > 1 && style.outlineStyle !== 'none';
+    let seen = false;
+    // The browser glides to what has the focus, which takes some frames.
+    for (let frame = 0; frame < 60 && !seen; frame++) {
+        const box = element.getBoundingClientRect();
+        seen = box.bottom > 0 && box.top < innerHeight;
+        if (!seen) await new Promise(requestAnimationFrame);
+    }
+    return {ring: ring || style.boxShadow !== 'none', seen};
+})()"""
+FOCUSED = "document.activeElement"
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the element has the focus; each stop on the way must be seen to have it."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        look = page.evaluate(FOCUS)
+        where = page.evaluate(f"{FOCUSED}.outerHTML.slice(0, 200)")
+        assert look["ring"], f"the focus is not seen on {where}"
+        assert look["seen"], f"the focus is out of sight on {where}"
+        if page.evaluate(f"{FOCUSED}.matches({json.dumps(selector)})"):
+            return
+    raise AssertionError(f"Tab does not lead to {selector}")
+
+
+def enter(page: Page) -> None:
+    """Press Enter on what leads to another page, and wait for it."""
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_the_skip_link_leads_past_the_navigation(
+    site: Site, district: District, open_page: Callable[..., Page]
+) -> None:
+    site.now = TODAY
+    page = open_page(user_id=district.users[Role.COORDINATOR].id)
+    page.goto("/people")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    tab_to(page, "#q")
+
+
+def test_somebody_is_found_and_edited_by_keyboard_alone(
+    site: Site, district: District, open_page: Callable[..., Page]
+) -> None:
+    site.now = TODAY
+    page = open_page(user_id=district.users[Role.COORDINATOR].id)
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type("nunez zoe")
+    enter(page)
+    expect(page.locator("#results")).to_contain_text("1 person")
+    tab_to(page, "#results th a")
+    enter(page)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Nuñez")
+    tab_to(page, "a[href$='/edit']")
+    enter(page)
+    tab_to(page, "input[name=job_title]")
+    page.keyboard.type("Nurse")
+    enter(page)
+    expect(page.locator("main")).to_contain_text("Nurse")
+
+
+def test_a_question_takes_the_keyboard_and_gives_it_back(
+    site: Site, district: District, open_page: Callable[..., Page]
+) -> None:
+    site.now = TODAY
+    page = open_page(user_id=district.users[Role.COORDINATOR].id)
+    page.goto("/campaigns/draft")
+    tab_to(page, "form[action$='/delete'] button")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete the draft")).to_be_focused()
