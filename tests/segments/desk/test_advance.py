@@ -68,7 +68,7 @@ def test_when_nobody_is_left_the_request_says_so(
     session.expire_all()
     assert request.reason == "nobody_left"
     assert "Nobody is left to ask" in coordinator.get(f"/requests/{request.id}").text
-    assert "requests have nobody left to ask" in coordinator.get("/").text
+    assert "request has nobody left to ask" in coordinator.get("/").text
 
 
 def test_both_sides_are_reminded_once(app: Flask, session: Session, make: Make) -> None:
@@ -117,7 +117,7 @@ def test_a_lapsed_clearance_is_shouted_about(
     accept(session, ask_of(session, ada), date_id=dates_of(session, request.id)[0].id, at=make.at)
     session.scalars(select(Clearance)).one().revoked_on = make.at.date()
     session.commit()
-    assert "promised visits lack a clearance" in coordinator.get("/").text
+    assert "promised visit lacks a clearance" in coordinator.get("/").text
     assert "must not work with pupils" in coordinator.get(f"/requests/{request.id}").text
 
 
