@@ -206,7 +206,7 @@ class Desk:
                     self.replay.session,
                     mail.alumnus_id,
                     level=2,
-                    granted_on=at.date(),
+                    granted_on=at.astimezone(ZONE).date(),
                     by=SYSTEM,
                     at=at,
                 )
