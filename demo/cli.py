@@ -117,16 +117,8 @@ def _clear(session: Session) -> None:
 
 def _build(app: Flask, people: int, seed: int, until: datetime) -> None:
     session = db.session()
-    audit.record(
-        session,
-        "demo.began",
-        kind="demo",
-        key=people,
-        by=SYSTEM,
-        at=until,
-        people=people,
-        seed=seed,
-    )
+    size = {"key": people, "people": people, "seed": seed}
+    audit.record(session, "demo.began", kind="demo", by=SYSTEM, at=until, **size)
     session.commit()
     folder = Path(app.instance_path) / "demo"
     console = Console(stderr=True)
@@ -144,16 +136,7 @@ def _build(app: Flask, people: int, seed: int, until: datetime) -> None:
     with clock.at(until):
         if targeting.train(session, way_key=targeting.EVERY_WAY, by=SYSTEM, at=until):
             targeting.store_scores(session, way_key=targeting.EVERY_WAY, at=until)
-        audit.record(
-            session,
-            "demo.built",
-            kind="demo",
-            key=people,
-            by=SYSTEM,
-            at=until,
-            people=people,
-            seed=seed,
-        )
+        audit.record(session, "demo.built", kind="demo", by=SYSTEM, at=until, **size)
         session.commit()
         session.execute(text("analyze"))
         session.commit()
