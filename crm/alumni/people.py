@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
     Select,
-    any_,
     func,
     inspect,
     literal,
@@ -31,6 +28,7 @@ from crm.alumni.models import (
     Way,
 )
 from crm.alumni.names import full_name
+from crm.core.database import among
 from crm.query import Compiled, up_to
 from crm.schools.models import School
 from crm.web.paging import PAGE, Page, keyset
@@ -113,8 +111,7 @@ def _lines(session: Session, ids: Sequence[int]) -> list[PersonLine]:
     """The people of these ids as lines, in the order of the ids."""
     if not ids:
         return []
-    wanted = any_(literal(list(ids), ARRAY(BigInteger)))
-    found = session.execute(select(*LINE).where(Alumnus.id == wanted))
+    found = session.execute(select(*LINE).where(among(Alumnus.id, ids)))
     lines = {row.id: _line(row) for row in found}
     return [lines[alumnus_id] for alumnus_id in ids if alumnus_id in lines]
 

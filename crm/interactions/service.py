@@ -7,10 +7,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, Table, bindparam, column, func, select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from crm.core.database import rows_of
 from crm.interactions.models import Interaction, Mode
 
 BATCH = 5_000
@@ -57,20 +58,16 @@ def record_many(session: Session, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _insert(session: Session, rows: list[Mapping[str, Any]]) -> int:
-    """One INSERT from arrays: its text is the same for every batch, so it is compiled once."""
+    """One INSERT from one document, the same text for every batch."""
     for row in rows:
         if unknown := row.keys() - set(COLUMNS):
             raise TypeError(f"an interaction has no {', '.join(sorted(unknown))}")
-    arrays = [bindparam(f"all_{name}", type_=ARRAY(TABLE.c[name].type)) for name in COLUMNS]
-    told = func.unnest(*arrays).table_valued(
-        *(column(name, TABLE.c[name].type) for name in COLUMNS), name="told"
-    )
+    types = {name: TABLE.c[name].type for name in COLUMNS}
+    told, values = rows_of(types, ({**DEFAULTS, **row} for row in rows))
     statement = (
         insert(TABLE)
-        .from_select(list(COLUMNS), select(told.render_derived()))
+        .from_select(list(COLUMNS), select(told))
         .on_conflict_do_nothing(index_elements=[TABLE.c.dedupe_key])
         .returning(TABLE.c.id)
     )
-    whole = [{**DEFAULTS, **row} for row in rows]
-    values = {f"all_{name}": [row[name] for row in whole] for name in COLUMNS}
     return len(session.execute(statement, values).all())

@@ -7,20 +7,16 @@ have claimed, so two deliverers must not decide at the same moment. Handing over
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
-    ARRAY,
-    FromClause,
     Row,
     Text,
     Uuid,
-    bindparam,
-    column,
     func,
     literal,
     select,
@@ -29,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from crm.core.database import UTCDateTime
+from crm.core.database import UTCDateTime, rows_of
 from crm.mail import facts, policy
 from crm.mail.facts import Group, Place
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
@@ -176,19 +172,12 @@ def language_for(wanted: str | None, written: set[str]) -> str | None:
     return FALLBACK if FALLBACK in written else None
 
 
-def _arrays(**columns: tuple[Any, Iterable[Any]]) -> tuple[FromClause, dict[str, Any]]:
-    """Rows given as arrays, one for each column: a table and its parameters."""
-    binds = [bindparam(f"all_{name}", type_=ARRAY(kind)) for name, (kind, _) in columns.items()]
-    table = func.unnest(*binds).table_valued(
-        *(column(name, kind) for name, (kind, _) in columns.items()), name="given"
-    )
-    return table.render_derived(), {f"all_{n}": list(v) for n, (_, v) in columns.items()}
-
-
 def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:
     if not skips:
         return
-    given, parameters = _arrays(id=(Uuid(), skips.keys()), reason=(Text(), skips.values()))
+    given, parameters = rows_of(
+        {"id": Uuid(), "reason": Text()}, ({"id": i, "reason": why} for i, why in skips.items())
+    )
     statement = update(Message).where(Message.id == given.c.id)
     session.execute(
         statement.values(state=MessageState.SKIPPED, reason=given.c.reason, ended_at=at),
@@ -199,7 +188,10 @@ def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:
 def _defer(session: Session, waits: dict[UUID, datetime]) -> None:
     if not waits:
         return
-    given, parameters = _arrays(id=(Uuid(), waits.keys()), until=(UTCDateTime(), waits.values()))
+    given, parameters = rows_of(
+        {"id": Uuid(), "until": UTCDateTime()},
+        ({"id": i, "until": until} for i, until in waits.items()),
+    )
     statement = update(Message).where(Message.id == given.c.id)
     session.execute(
         statement.values(not_before=given.c.until), parameters,
@@ -215,10 +207,9 @@ def _take(
 ) -> Consignment:
     """Mark the rows as claimed under one batch name, with the note of the attempt."""
     batch_id, group, language, send_at, attached = batch
-    given, parameters = _arrays(
-        id=(Uuid(), [row.id for row in rows]),
-        address=(Text(), [row.address for row in rows]),
-        point_id=(Message.contact_point_id.type, [row.point_id for row in rows]),
+    given, parameters = rows_of(
+        {"id": Uuid(), "address": Text(), "point_id": Message.contact_point_id.type},
+        ({"id": row.id, "address": row.address, "point_id": row.point_id} for row in rows),
     )
     session.execute(
         update(Message)

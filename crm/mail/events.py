@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import ARRAY, Table, bindparam, column, func, select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from crm.core.database import rows_of
 from crm.mail import outcomes
 from crm.mail.models import DeliveryEvent
 from crm.mail.webhook import Event
@@ -31,23 +32,23 @@ def take_in(session: Session, events: Iterable[Event], *, at: datetime) -> int:
 
 
 def _insert(session: Session, rows: Mapping[str, Event], at: datetime) -> list[str]:
-    """One INSERT from arrays; answers the keys that were not there yet."""
+    """One INSERT from one document; answers the keys that were not there yet."""
     table: Table = DeliveryEvent.__table__  # type: ignore[assignment]
-    arrays = [bindparam(f"all_{name}", type_=ARRAY(table.c[name].type)) for name in COLUMNS]
-    told = func.unnest(*arrays).table_valued(
-        *(column(name, table.c[name].type) for name in COLUMNS), name="told"
-    )
+    told, values = rows_of(
+        {name: table.c[name].type for name in COLUMNS},
+        (
+            {
+                "dedupe_key": key, "message_id": e.message_id, "attempt": e.attempt,
+                "kind": e.kind, "at": e.at, "machine": e.machine, "payload": dict(e.payload),
+                "received_at": at,
+            }
+            for key, e in sorted(rows.items())
+        ),
+    )  # fmt: skip
     statement = (
         insert(table)
-        .from_select(list(COLUMNS), select(told.render_derived()))
+        .from_select(list(COLUMNS), select(told))
         .on_conflict_do_nothing(index_elements=[table.c.dedupe_key])
         .returning(table.c.dedupe_key)
     )
-    whole = [
-        (key, e.message_id, e.attempt, e.kind, e.at, e.machine, dict(e.payload), at)
-        for key, e in sorted(rows.items())
-    ]
-    values = {
-        f"all_{name}": list(v) for name, v in zip(COLUMNS, zip(*whole, strict=True), strict=True)
-    }
     return list(session.scalars(statement, values))

@@ -28,13 +28,13 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
+from crm.core.database import id_array
 from lifecycle.continuum.definition import Continuum
 from lifecycle.continuum.models import Standing, StandingMove
 from lifecycle.continuum.placing import (
     PLACE,
     anchored,
     future,
-    id_array,
     people,
     phase_columns,
     placed,

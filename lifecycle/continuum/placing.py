@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
     Date,
     DateTime,
@@ -34,6 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_o
 from sqlalchemy.sql.elements import FrameClause, FrameClauseType
 
 from crm.alumni.models import Alumnus
+from crm.core.database import id_array
 from crm.interactions.models import Interaction
 from lifecycle.continuum.definition import (
     FIRST_YEAR,
@@ -46,11 +46,6 @@ from lifecycle.continuum.definition import (
 
 Moment = ColumnElement[datetime]
 PLACE = ("phase", "phase_since", "stage", "stage_since", "next_at", "stage_next_at")
-
-
-def id_array(ids: Sequence[int]) -> ColumnElement[Any]:
-    """People's ids as one bound array."""
-    return literal(list(ids), ARRAY(BigInteger))
 
 
 def utc(moment: Any) -> Moment:

@@ -20,10 +20,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
+from crm.core.database import id_array
 from crm.interactions.models import Interaction
 from lifecycle.journeys.definition import Document, delay
 from lifecycle.journeys.entry import entrants, meaning
@@ -47,7 +48,7 @@ ENTERED = [
 
 def these(ids: Sequence[int]) -> ColumnElement[Any]:
     """Ids as one bound array, to compare with `= any(…)`."""
-    return any_(literal(list(ids), ARRAY(BigInteger)))
+    return any_(id_array(ids))
 
 
 def rows(session: Session, statement: Any) -> int:
