@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
 ROUNDS = (timedelta(0), timedelta(days=5))
-REQUESTS_A_STEP = 4.5
+REQUESTS_A_STEP = 5.2
 """For each 5,000 people."""
 TITLES = {
     "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
@@ -92,7 +92,7 @@ class Desk:
             self.teachers[school.id] = viewer_for(session, user)
 
     def live(self, at: datetime) -> None:
-        """Six weeks at the desk: new requests, two rounds of asking and answering, visits."""
+        """Seven weeks at the desk: new requests, two rounds of asking and answering, visits."""
         self._visits(at)
         self._post(at)
         for wait in ROUNDS:
@@ -106,7 +106,7 @@ class Desk:
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
     def _post(self, at: datetime) -> None:
-        """What schools ask for in six weeks of term; the coordinator approves it."""
+        """What schools ask for in seven weeks of term; the coordinator approves it."""
         random, session = self.replay.random, self.replay.session
         if at.month in {7, 8}:
             return
@@ -186,7 +186,7 @@ class Desk:
         return [(a, r, n, h) for a, r, n, h in rows if a.id not in self.seen]
 
     def _visits(self, at: datetime) -> None:
-        """Schools say how the visits of the last six weeks went; whoever came is thanked."""
+        """Schools say how the visits of the last seven weeks went; whoever came is thanked."""
         random, session = self.replay.random, self.replay.session
         over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
         over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)

@@ -31,7 +31,7 @@ from lifecycle.engine.service import advance
 from lifecycle.journeys import service as journeys
 
 YEARS = 5
-STEP = timedelta(days=42)
+STEP = timedelta(days=49)
 HOUR = time(16, 0, tzinfo=UTC)
 Progress = Callable[[str, float], None]
 
@@ -108,7 +108,7 @@ class Replay:
         return db.session()
 
     def run(self) -> None:
-        """Live through the years, six weeks a step."""
+        """Live through the years, seven weeks a step."""
         with self._at(self.start):
             self._begin()
         moments = list(self._moments())
@@ -156,7 +156,7 @@ class Replay:
                 self.people[alumnus_id] = self.by_number[value]
 
     def _live(self, at: datetime) -> None:
-        """Six weeks: files, answers to what came before, then what goes out next."""
+        """Seven weeks: files, answers to what came before, then what goes out next."""
         self._rosters(at)
         self._react(at)
         self.desk.live(at)
