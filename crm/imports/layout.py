@@ -34,14 +34,29 @@ def header_key(title: str) -> str:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A file without column names: a first line, lines of people, and a last one that counts all.
+
+    Each kind of line begins with its tag; `columns` name the cells of a person's line.
+    """
+
+    opens: str
+    line: str
+    closes: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Layout:
     """A kind of file.
 
     `columns`: target → the column names that mean it. `signature`: column names that only this kind
     has; the layout with most of them is taken. `values`: target → the file's word → ours (for
-    `status`: enrolled, graduated, left or skip). `roster`: written by a student system, so that the
+    `status`: enrolled, graduated, left or skip; for `role`: skip; for a flag: yes or no, with `*`
+    for any other word). `trimmed`: target → signs to take off the ends of its texts. `frame`: how
+    the file goes without column names. `roster`: written by a student system, so that the
     household's phone and address are the parents', and what people told us themselves outranks it.
-    `fake_schools`: school numbers that are no schools. `not_read`: further columns to leave out.
+    `fake_schools`: school numbers that are no schools. `left_out`: columns known and not taken.
     """
 
     key: str
@@ -53,6 +68,8 @@ class Layout:
     roster: bool = False
     fake_schools: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
+    trimmed: Mapping[str, str] = field(default_factory=dict)
+    frame: Frame | None = None
 
     def target_of(self, title: str) -> str | None:
         """The target that a column name means, or None."""

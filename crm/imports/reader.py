@@ -16,6 +16,9 @@ from pathlib import Path
 
 from crm.core.errors import Refused
 from crm.imports.decoding import TextFile, examine
+from crm.imports.framed import Row, framed_rows
+from crm.imports.layout import Frame
+from crm.imports.layouts import FRAMES
 from crm.imports.values import clean
 from crm.imports.xlsx import workbook_rows
 
@@ -51,6 +54,7 @@ class Table:
     lines: int
     path: Path
     text: TextFile | None
+    frame: Frame | None = None
 
     def batches(self, size: int = BATCH) -> Iterator[Batch]:
         """The lines below the header, `size` at a time; blank lines are left out."""
@@ -75,9 +79,11 @@ class Table:
         if self.text is None:
             return
         width, escapes = len(self.header), self.text.escapes
-        for line, cells, fault in _csv_rows(self.text, self.delimiter, self.name):
-            if line <= self.header_line:
-                continue
+        rows = _csv_rows(self.text, self.delimiter, self.name)
+        below: Iterator[Row] = (row for row in rows if row[0] > self.header_line)
+        if self.frame:
+            below = framed_rows(below, self.frame, self.name)
+        for line, cells, fault in below:
             if not fault and len(cells) != width:
                 fault = _width_fault(cells, width)
             if not fault and escapes:
@@ -87,6 +93,11 @@ class Table:
 
     def _sheet_rows(self) -> Iterator[tuple[int, list[str], str]]:
         width = len(self.header)
+        if self.frame:
+            rows = ((n, cells, "") for n, cells in workbook_rows(self.path, self.name))
+            below = (row for row in rows if row[0] > self.header_line)
+            yield from framed_rows(below, self.frame, self.name)
+            return
         for line, cells in workbook_rows(self.path, self.name):
             if line <= self.header_line or not cells:
                 continue
@@ -115,15 +126,20 @@ def open_table(path: Path, name: str | None = None) -> Table:
         if fault:
             raise Refused([f"{name}:{line}: {fault}"])
         if any(c.strip() for c in cells) and not (separator and line == 1):
-            header = _header(cells, name, line)
-            return Table(name, header, line, text.encoding, delimiter, text.lines, path, text)
+            frame = FRAMES.get(cells[0].strip())
+            header = frame.columns if frame else _header(cells, name, line)
+            return Table(
+                name, header, line, text.encoding, delimiter, text.lines, path, text, frame
+            )
     raise Refused([f"{name}: has no line with column names"])
 
 
 def _open_sheet(path: Path, name: str) -> Table:
     for line, cells in workbook_rows(path, name):
         if any(c.strip() for c in cells):
-            return Table(name, _header(cells, name, line), line, "xlsx", "", 0, path, None)
+            frame = FRAMES.get(cells[0].strip())
+            header = frame.columns if frame else _header(cells, name, line)
+            return Table(name, header, line, "xlsx", "", 0, path, None, frame)
     raise Refused([f"{name}: its first worksheet is empty"])
 
 

@@ -24,13 +24,15 @@ FLAGS = ("ferpa_block", "deceased", "do_not_contact", "do_not_email", "opt_out",
 class ContactTarget:
     """A contact point a column fills; `judged` says that the domain decides between school and own.
 
-    `household` addresses belong to the parents in a student system's file, else to the person.
+    `household` addresses belong to the parents in a student system's file, else to the person. A
+    `mixed` column holds e-mails and phones, told apart by their @.
     """
 
     kind: ContactKind
     owner: ContactOwner
     judged: bool = False
     household: bool = False
+    mixed: bool = False
 
 
 CONTACTS = {
@@ -41,6 +43,7 @@ CONTACTS = {
     "phone": ContactTarget(ContactKind.PHONE, ContactOwner.OWN),
     "phone.home": ContactTarget(ContactKind.PHONE, ContactOwner.OWN, household=True),
     "phone.parent": ContactTarget(ContactKind.PHONE, ContactOwner.PARENT),
+    "phone_or_email": ContactTarget(ContactKind.PHONE, ContactOwner.OWN, mixed=True),
     "street": ContactTarget(ContactKind.POSTAL, ContactOwner.OWN),
     "street.home": ContactTarget(ContactKind.POSTAL, ContactOwner.OWN, household=True),
 }
@@ -74,6 +77,7 @@ LABELS = {
     "phone": _("Phone, their own"),
     "phone.home": _("Phone of the household"),
     "phone.parent": _("Phone of a parent"),
+    "phone_or_email": _("Phone or e-mail, their own"),
     "street": _("Street"),
     "street.home": _("Street of the household"),
     "city": _("City"),

@@ -45,6 +45,7 @@ LANGUAGES = {
     "vie": "vi", "zho": "zh", "chi": "zh",
 }  # fmt: skip
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
+_LOCALE = re.compile(r"([a-z]{2,3})_[a-z]{2}")
 _PLAIN_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SLASH_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{2}|\d{4})(?: .*)?")
@@ -151,6 +152,8 @@ def parse_language(text: str) -> str:
     word = text.casefold()
     if word in LANGUAGES:
         return LANGUAGES[word]
+    if found := _LOCALE.fullmatch(word):
+        return found[1]
     if _LANGUAGE_CODE.fullmatch(word):
         return word
     raise ValueError("is no language we know by that name")

@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from crm.core import clock
 from crm.core.application import current_settings
 from crm.core.extend import extensions
-from crm.web import assets, errors, headers, i18n, kept, words
+from crm.web import assets, errors, headers, i18n, kept, tables, words
 
 bootstrap = Bootstrap5()
 csrf = CSRFProtect()
@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     assets.init_app(app)
     kept.init_app(app)
+    tables.init_app(app)
     headers.init_app(app, secure=app.config["SETTINGS"].secure)
 
     @app.context_processor

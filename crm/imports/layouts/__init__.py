@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from crm.imports.layout import Layout
+from crm.imports.layout import Frame, Layout
+from crm.imports.layouts.civicrm import CIVICRM
+from crm.imports.layouts.clearinghouse import CLEARINGHOUSE
 from crm.imports.layouts.infinite_campus import INFINITE_CAMPUS
+from crm.imports.layouts.mailing_lists import ALUMNI360, LISTMONK
+from crm.imports.layouts.oneroster import ONEROSTER
 from crm.imports.layouts.powerschool import POWERSCHOOL
+from crm.imports.layouts.raisers_edge import NXT, RAISERS_EDGE
+from crm.imports.layouts.salesforce import EDA, NPSP
 from crm.imports.layouts.spreadsheet import SPREADSHEET
+from crm.imports.layouts.studenttracker import STUDENTTRACKER
 
-LAYOUTS = {layout.key: layout for layout in (POWERSCHOOL, INFINITE_CAMPUS, SPREADSHEET)}
+LAYOUTS = {
+    layout.key: layout
+    for layout in (
+        POWERSCHOOL, INFINITE_CAMPUS, ONEROSTER, CLEARINGHOUSE, STUDENTTRACKER, RAISERS_EDGE, NXT,
+        NPSP, EDA, CIVICRM, ALUMNI360, LISTMONK, SPREADSHEET,
+    )
+}  # fmt: skip
+FRAMES: dict[str, Frame] = {
+    layout.frame.opens: layout.frame for layout in LAYOUTS.values() if layout.frame
+}
 
 
 def detect(titles: tuple[str, ...]) -> Layout:

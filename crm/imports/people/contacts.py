@@ -79,6 +79,9 @@ class Contacts:
 
     def _pairs(self, slot: Slot, cells: Cells, towns: list[str]) -> list[Any]:
         texts = cells.text(slot.index)
+        if slot.mixed:
+            mail = slot.kind is ContactKind.EMAIL
+            texts = [text if ("@" in text) is mail else "" for text in texts]
         if slot.kind is ContactKind.EMAIL:
             values: list[Any] = list(map(_email, texts))
         elif slot.kind is ContactKind.PHONE:

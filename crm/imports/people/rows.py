@@ -188,6 +188,9 @@ class Rows:
         texts = cells.texts(target)
         if texts is None:
             return cells.blank()
+        if table := self.plan.values.get(target):
+            other = table.get("*")
+            texts = [t and table.get(t.casefold(), t if other is None else other) for t in texts]
         values = list(map(self.flags.__getitem__, texts))
         for row, value in enumerate(values):
             if value.__class__ is Fault:
@@ -198,6 +201,8 @@ class Rows:
     def _ids(self, cells: Cells, target: str) -> list[Any]:
         texts = cells.texts(target) or [""] * cells.count
         title = cells.title(target)
+        if signs := self.plan.layout.trimmed.get(target):
+            texts = [text.strip(signs) for text in texts]
         for row, text in enumerate(texts):
             if len(text) > MAX_ID:
                 cells.fates.setdefault(row, ("reject", f"“{title}” is too long for an id"))
@@ -238,16 +243,29 @@ class Rows:
         )
         return [json.dumps(row, ensure_ascii=False) if row else None for row in rows]
 
+    def _judge_roles(self, cells: Cells) -> None:
+        """Skip staff, parents, and what the layout says is nobody."""
+        table = self.plan.values.get("role", {})
+        for index in self.plan.of("role"):
+            for row, role in enumerate(cells.text(index)):
+                if not role:
+                    continue
+                if STAFF & set(words(role)):
+                    why = f"is a {role.lower()[:40]}, not a student"
+                elif table.get(role.casefold()) == "skip":
+                    why = f"{cells.titles[index]} is “{role[:40]}”"
+                else:
+                    continue
+                cells.fates.setdefault(row, ("skip", why))
+
     def _judge(self, cells: Cells, found: dict[str, list[Any]]) -> None:
         """Say which rows cannot be anybody: no name, staff, or nothing to tell people apart by."""
-        roles = cells.texts("role") or [""] * cells.count
+        self._judge_roles(cells)
         ids = [found[self.schema.id_column(system)] for system in self.schema.systems]
         known = [found[name] for name in ("birth_date", "class_year", "school_id")]
         known += [found[slot.key] for slot in self.schema.slots if slot.mutable]
-        for row, (name, role) in enumerate(zip(found["sort_key"], roles, strict=True)):
-            if role and STAFF & set(words(role)):
-                cells.fates.setdefault(row, ("skip", f"is a {role.lower()[:40]}, not a student"))
-            elif not name:
+        for row, name in enumerate(found["sort_key"]):
+            if not name:
                 cells.fates.setdefault(row, ("reject", "has no name"))
             elif not any(column[row] is not None for column in (*ids, *known)):
                 reason = (

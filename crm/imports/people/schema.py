@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from crm.alumni.models import ContactKind, ContactOwner
 from crm.imports.mapping import Plan
@@ -43,6 +44,7 @@ class Slot:
     kind: ContactKind
     owner: ContactOwner
     judged: bool
+    mixed: bool = False
 
     @property
     def key(self) -> str:
@@ -112,8 +114,9 @@ def schema_for(plan: Plan) -> Schema:
         owner = contact.owner
         if contact.household and plan.layout.roster:
             owner = ContactOwner.PARENT
-        for index in plan.of(target):
-            slots.append(Slot(len(slots), index, contact.kind, owner, contact.judged))
+        kinds = [contact.kind, ContactKind.EMAIL] if contact.mixed else [contact.kind]
+        for index, kind in product(plan.of(target), kinds):
+            slots.append(Slot(len(slots), index, kind, owner, contact.judged, contact.mixed))
     targets = set(plan.targets())
     filled = {n for n in SCALARS if n in ALWAYS or targets & set(SOURCES.get(n, (n,)))}
     if any(custom_name(target) for target in targets):
