@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from crm.accounts import forms, queries, service
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.devices import device
 from crm.accounts.forms import AccessForm, AccountForm, InviteForm
 from crm.accounts.routes import bp
 from crm.core import clock
@@ -34,8 +35,10 @@ def settings() -> Any:
         flash(_("Saved."))
         return redirect(url_for("accounts.settings"), 303)
     sessions = queries.open_sessions(db.session(), user.id, at=at)
-    here = current_user.session_id
-    return render_template("crm/accounts/settings.html", form=form, sessions=sessions, here=here)
+    return render_template(
+        "crm/accounts/settings.html", form=form, sessions=sessions, device=device,
+        here=current_user.session_id,
+    )  # fmt: skip
 
 
 @bp.post("/settings/sessions/<int:session_id>/end")

@@ -12,7 +12,7 @@ TAG = re.compile(r"<(tr|td|th)(?=[\s>])")
 
 
 def labelled(rows: str, columns: Sequence[object]) -> Markup:
-    """The rows, safe HTML, with `data-label` on every `td`; a column is its title or (title, class)."""
+    """The rows, safe HTML, with `data-label` on each `td`; a column: title or (title, class)."""
     labels = [escape(c[0] if isinstance(c, tuple) else c) for c in columns]
     place = -1
 

@@ -65,6 +65,28 @@ def test_i_can_end_a_session_of_mine_and_nobody_elses(
     assert theirs.ended_at is None
 
 
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (X11; CrOS x86_64) Chrome/140.0 Safari/537.36", "Chrome on Chromebook"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15.5) Firefox/142.0", "Firefox on Mac"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", "Unknown device"),
+    ],
+)
+def test_a_device_is_named_in_words(
+    login_as: Login, session: Session, make: Make, now: datetime, agent: str, words: str
+) -> None:
+    user = make.user()
+    client = login_as(user)
+    start_session(session, user, at=now, agent=agent)
+    page = client.get("/settings").text
+    assert words in page
+    assert "Mozilla" not in page
+
+
 @pytest.mark.parametrize("role", [Role.LIAISON, Role.SCHOOL, Role.VIEWER])
 @pytest.mark.parametrize(
     "path", ["/settings/users", "/settings/users/invite", "/settings/installation", "/audit"]
@@ -173,12 +195,12 @@ def test_the_audit_trail_is_paged_and_filtered(
             AuditEntry(at=now, user_id=None, action=f"did.{n}", object_kind=kind, object_id="1")
         )
     first = coordinator.get("/audit").text
-    assert "did.119" in first
-    assert "did.60<" not in first
+    assert "did 119" in first
+    assert "did 60<" not in first
     only = coordinator.get("/audit?kind=campaign").text
-    assert "did.118" in only
-    assert "did.119" not in only
-    assert "did.119" in coordinator.get("/audit?after=nonsense").text
+    assert "did 118" in only
+    assert "did 119" not in only
+    assert "did 119" in coordinator.get("/audit?after=nonsense").text
     assert coordinator.get("/audit?after=%00%ff&kind=%00").status_code < 500
     assert coordinator.get("/audit?kind=nothing").status_code == 200
 
