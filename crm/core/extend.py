@@ -250,6 +250,11 @@ class Extensions:
     merge_fields: dict[str, MergeField] = field(default_factory=dict)
     contact_grants: list[ContactGrant] = field(default_factory=list)
     send_gates: dict[str, SendGate] = field(default_factory=dict)
+    # Tables computed from people's facts, in the order to delete from → which rows are those of
+    # the people `{gone}` (ids) stands for.
+    derived: dict[str, str] = field(default_factory=dict)
+    # Kind of import → takes back what the import of that id brought, and answers how much.
+    undoers: dict[str, Callable[[Session, int], int]] = field(default_factory=dict)
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)
 
     def panels(self, panels: Sequence[Panel], *args: Any) -> list[tuple[Panel, Mapping[str, Any]]]:

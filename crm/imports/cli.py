@@ -21,9 +21,10 @@ from crm.imports.interactions import import_interactions
 from crm.imports.layouts import LAYOUTS
 from crm.imports.mapping import Directions, read_mapping
 from crm.imports.models import Fate, ImportRun
-from crm.imports.queries import recent_runs, told_lines
+from crm.imports.queries import load_run, recent_runs, told_lines, undone_lines
 from crm.imports.schools import import_schools
 from crm.imports.service import import_people
+from crm.imports.undoing import undo_import
 
 SHOWN = 20
 FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
@@ -122,6 +123,22 @@ def interactions_import(path: Path) -> dict[str, Any]:
     for problem in problems:
         say(problem)
     return {"import_id": run.id, **run.totals}
+
+
+@imports.command("undo")
+@click.argument("import_id", type=click.IntRange(1, 2**63 - 1))
+@reporting
+def imports_undo(import_id: int) -> dict[str, Any]:
+    """Take back what an import did; what changed since stays, and `imports lines` names it."""
+    session = db.session()
+    run = load_run(session, import_id, lock=True)
+    done = undo_import(session, run, at=clock.now(), by=SYSTEM)
+    stayed = undone_lines(session, run.id, limit=SHOWN)
+    session.commit()
+    for line in stayed:
+        say(f"{run.filename}:{line.line}: {line.undone}")
+    reverted = done["removed"] + done["restored"]
+    return {"import_id": import_id, "reverted": reverted, **done, "state": run.state.value}
 
 
 @imports.command("list")

@@ -61,7 +61,7 @@ class ImportRun(Model):
 
 
 class ImportLine(Model):
-    """One line of a file and its fate; `values` is kept only where the fate needs explaining."""
+    """One line of a file and its fate; `undone` is what became of it when the file was undone."""
 
     __tablename__ = "import_line"
     __table_args__ = (Index(None, "import_id", "fate", "line"),)
@@ -73,6 +73,7 @@ class ImportLine(Model):
     external_id: Mapped[str | None]
     alumnus_id: Mapped[int | None] = mapped_column(BigInteger)
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    undone: Mapped[str | None]
 
 
 class CustomField(Model):

@@ -16,6 +16,7 @@ from crm.core.errors import NotFound
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
 from crm.imports.models import CustomField, Fate, ImportLine, ImportRun, ImportState
+from crm.imports.people.undoing import BACK
 from crm.web.paging import Page, keyset
 
 EXPORT_BATCH = 5_000
@@ -50,6 +51,17 @@ def told_lines(
     statement = (
         select(ImportLine)
         .where(ImportLine.import_id == import_id, ImportLine.fate.in_(fates))
+        .order_by(ImportLine.line)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()
+
+
+def undone_lines(session: Session, import_id: int, *, limit: int) -> Sequence[ImportLine]:
+    """The first lines of an undone import of which something stays."""
+    statement = (
+        select(ImportLine)
+        .where(ImportLine.import_id == import_id, ImportLine.undone != BACK)
         .order_by(ImportLine.line)
         .limit(limit)
     )

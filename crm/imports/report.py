@@ -10,7 +10,7 @@ from crm.alumni.export import lines
 from crm.imports.models import ImportLine
 
 BATCH = 1_000
-COLUMNS = ("line", "fate", "reason", "external_id", "person", "changes")
+COLUMNS = ("line", "fate", "reason", "external_id", "person", "changes", "undone")
 
 
 def fates_csv(rows: Iterable[ImportLine]) -> Iterator[str]:
@@ -23,4 +23,12 @@ def fates_csv(rows: Iterable[ImportLine]) -> Iterator[str]:
 
 def _cells(line: ImportLine) -> tuple[object, ...]:
     changes = json.dumps(line.changes, ensure_ascii=False) if line.changes else ""
-    return line.line, line.fate.value, line.reason, line.external_id, line.alumnus_id, changes
+    return (
+        line.line,
+        line.fate.value,
+        line.reason,
+        line.external_id,
+        line.alumnus_id,
+        changes,
+        line.undone,
+    )

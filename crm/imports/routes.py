@@ -19,6 +19,7 @@ from crm.imports.layouts import LAYOUTS
 from crm.imports.models import Fate, ImportRun, ImportState
 from crm.imports.report import fates_csv
 from crm.imports.targets import LABELS
+from crm.imports.undoing import undo_import
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 OPEN = {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED}
@@ -132,6 +133,17 @@ def cancel(import_id: int) -> Any:
     session.commit()
     uploads.forget_file(run)
     return redirect(url("imports.index"), 303)
+
+
+@bp.post("/<int:import_id>/undo")
+@requires(Permission.IMPORT)
+def undo(import_id: int) -> Any:
+    """Take back what an applied import did."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    undo_import(session, run, at=clock.now(), by=current_viewer())
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
 
 
 @bp.get("/<int:import_id>/lines.csv")

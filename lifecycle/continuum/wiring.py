@@ -17,6 +17,8 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     known.query_fields.extend(FIELDS)
     known.why.append(why)
+    for table in ("standing", "standing_move"):
+        known.derived[table] = "alumnus_id in ({gone})"
     known.list_columns.append(ListColumn("stage", _("Stage"), stages_of))
     known.home_cards.append(
         Panel("continuum", "lifecycle/continuum/_map.html", order=10, load=home_card)

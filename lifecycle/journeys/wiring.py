@@ -21,6 +21,10 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     known.query_fields.extend(FIELDS)
     known.why.append(why)
+    known.derived["step_run"] = (
+        "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"
+    )
+    known.derived["enrollment"] = "alumnus_id in ({gone})"
     known.send_gates[gates.PREFIX] = gates.stopped
     known.alumnus_panels.append(
         Panel("journeys", "lifecycle/journeys/_panel.html", order=40, load=alumnus_panel)

@@ -552,6 +552,7 @@ def upgrade() -> None:
     sa.Column('external_id', sa.String(), nullable=True),
     sa.Column('alumnus_id', sa.BigInteger(), nullable=True),
     sa.Column('changes', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('undone', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['import_id'], ['import_run.id'], name=op.f('fk_import_line_import_id')),
     sa.PrimaryKeyConstraint('import_id', 'line', name=op.f('pk_import_line'))
     )
@@ -682,7 +683,9 @@ def upgrade() -> None:
     sa.Column('note', sa.String(), nullable=False),
     sa.Column('rest_until', sa.Date(), nullable=True),
     sa.Column('dedupe_key', sa.String(), nullable=True),
+    sa.Column('import_id', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['alumnus_id'], ['alumnus.id'], name=op.f('fk_ask_alumnus_id')),
+    sa.ForeignKeyConstraint(['import_id'], ['import_run.id'], name=op.f('fk_ask_import_id')),
     sa.ForeignKeyConstraint(['request_id'], ['request.id'], name=op.f('fk_ask_request_id')),
     sa.ForeignKeyConstraint(['way_key'], ['way.key'], name=op.f('fk_ask_way_key')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ask')),
@@ -691,6 +694,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('ask', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_ask_alumnus_id_asked_at'), ['alumnus_id', 'asked_at'], unique=False)
+        batch_op.create_index('ix_ask_import', ['import_id'], unique=False, postgresql_where=sa.text("import_id is not null"))
         batch_op.create_index('ix_ask_open', ['expires_at'], unique=False, postgresql_where=sa.text("state = 'open'"))
         batch_op.create_index('ix_ask_rest', ['alumnus_id'], unique=False, postgresql_where=sa.text("rest_until is not null"))
         batch_op.create_index('uq_ask_open_person', ['alumnus_id'], unique=True, postgresql_where=sa.text("state = 'open'"))
@@ -839,6 +843,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_ask_way_key_asked_at'))
         batch_op.drop_index('ix_ask_rest', postgresql_where=sa.text("rest_until is not null"))
         batch_op.drop_index('uq_ask_open_person', postgresql_where=sa.text("state = 'open'"))
+        batch_op.drop_index('ix_ask_import', postgresql_where=sa.text("import_id is not null"))
         batch_op.drop_index('ix_ask_open', postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index(batch_op.f('ix_ask_alumnus_id_asked_at'))
 

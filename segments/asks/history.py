@@ -115,7 +115,7 @@ def import_asks(
     resolve_people(session, STAGE)
     lock_imports(session)
     _add_ways(session)
-    created = _insert(session)
+    created = _insert(session, run)
     _close(session, run, path, created=created, count=count, by=by, at=at)
     run.mapping = {"not_read": columns.unread}
     session.flush()
@@ -150,22 +150,23 @@ def _add_ways(session: Session) -> None:
     )
 
 
-def _insert(session: Session) -> int:
+def _insert(session: Session, run: ImportRun) -> int:
     """One ask for each different (person, way, moment); answers how many were new."""
     return int(
         session.execute(
             text(
                 """insert into ask (alumnus_id, way_key, state, asked_at, answered_at, wave,
-                    chosen_by, reasons, note, dedupe_key)
+                    chosen_by, reasons, note, dedupe_key, import_id)
                 select distinct on (dedupe_key) alumnus_id, way, answer, asked_at, answered_at, 1,
-                    'history', '[]'::jsonb, '', dedupe_key
+                    'history', '[]'::jsonb, '', dedupe_key, :id
                 from (
                     select *, 'file:' || md5(concat_ws('|', alumnus_id, way,
                         extract(epoch from asked_at))) as dedupe_key
                     from import_ask where reason is null
                 ) keyed order by dedupe_key, line
                 on conflict (dedupe_key) do nothing"""
-            )
+            ),
+            {"id": run.id},
         ).rowcount  # type: ignore[attr-defined]
     )
 
@@ -182,3 +183,9 @@ def _note_rejected(session: Session, run: ImportRun) -> int:
             {"id": run.id},
         ).rowcount  # type: ignore[attr-defined]
     )
+
+
+def forget_asks(session: Session, import_id: int) -> int:
+    """Take the asks that a file told of out again; answers how many."""
+    done = session.execute(text("delete from ask where import_id = :id"), {"id": import_id})
+    return int(done.rowcount)  # type: ignore[attr-defined]

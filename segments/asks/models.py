@@ -54,6 +54,7 @@ class Ask(Model):
         UniqueConstraint("dedupe_key"),
         Index(None, "alumnus_id", "asked_at"),
         Index(None, "way_key", "asked_at"),
+        Index("ix_ask_import", "import_id", postgresql_where=text("import_id is not null")),
         Index("ix_ask_open", "expires_at", postgresql_where=text("state = 'open'")),
         Index("ix_ask_rest", "alumnus_id", postgresql_where=text("rest_until is not null")),
         Index(
@@ -81,6 +82,7 @@ class Ask(Model):
     note: Mapped[str] = mapped_column(default="")
     rest_until: Mapped[date | None]
     dedupe_key: Mapped[str | None]
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("import_run.id"))
 
 
 class Commitment(Model):

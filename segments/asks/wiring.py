@@ -12,6 +12,7 @@ from segments.asks import (
     panel,
 )
 from segments.asks.cli import asks
+from segments.asks.history import KIND, forget_asks
 from segments.asks.letters import ASK_LINK
 from segments.asks.models import AskState
 from segments.asks.routes import bp
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
     known.send_gates[gates.PREFIX] = gates.still_to_ask
     known.contact_grants.append(gates.promised_to)
     known.why.append(panel.why)
+    known.undoers[KIND] = forget_asks
     known.alumnus_panels.append(
         Panel("asks", "segments/asks/_panel.html", order=40, load=panel.load)
     )

@@ -18,6 +18,7 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     app.register_blueprint(bp)
     app.cli.add_command(segments)
+    known.derived["segment_member"] = "alumnus_id in ({gone})"
     known.query_fields.append(SEGMENT)
     known.query_users.append(segments_that_name)
     known.navigation.append(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from flask import Flask
 from flask.cli import AppGroup
 
+from crm.core.extend import extensions
 from segments.targeting import cli
 
 
 def init_app(app: Flask) -> None:
     """Register the model's commands beside those of the asks it learns from."""
+    extensions(app).derived["score"] = "alumnus_id in ({gone})"
     group = app.cli.commands.get("asks")
     if not isinstance(group, AppGroup):
         group = AppGroup("asks", help="People asked, and the chance that they say yes.")

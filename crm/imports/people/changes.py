@@ -189,7 +189,10 @@ def _find_schoolings(session: Session, rules: Rules) -> None:
                     case when o.id is null then {INFERRED} else {status} end as status,
                     case when s.left_on is distinct from o.left_on then s.left_on end as left_on,
                     case when s.credential is distinct from o.credential then s.credential
-                        end as credential
+                        end as credential,
+                    case when o.id is not null then jsonb_build_object(
+                        'class_year', o.class_year, 'status', o.status, 'left_on', o.left_on,
+                        'credential', o.credential) end as was
                 from import_schooling s
                 left join schooling o on o.alumnus_id = s.person and o.school_id = s.school_id
                 where s.person > 0

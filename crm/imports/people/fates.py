@@ -64,7 +64,10 @@ def _gather_news(session: Session) -> None:
                         jsonb_agg(jsonb_build_object('kind', kind, 'key', key, 'owner', owner))
                     from import_new_contact group by person
                 union all select person, 'schoolings',
-                        jsonb_agg(jsonb_build_object('school_id', school_id, 'new', old is null))
+                        jsonb_agg(jsonb_build_object('school_id', school_id, 'new', old is null,
+                            'was', was, 'now', jsonb_strip_nulls(jsonb_build_object(
+                                'class_year', class_year, 'status', status, 'left_on', left_on,
+                                'credential', credential))))
                     from import_new_schooling group by person
                 union all select person, 'interests', jsonb_agg(kind || ':' || key)
                     from import_new_interest group by person

@@ -51,8 +51,17 @@ def write_people(session: Session, schema: Schema, *, source: str, at: datetime)
     _insert_facts(session, schema, values)
     _update_people(session, values)
     _insert_news(session, values)
-    _prefer(session)
-    _rename(session)
+    prefer_first(
+        session,
+        """select n.id from import_created n join import_several using (person)
+        union select person from import_new_contact""",
+    )
+    changed = " or ".join(f"c.changes ? '{name}'" for name in NAMES)
+    rename(
+        session,
+        f"""select c.person from import_changed c where {changed}
+        union select n.id from import_created n join import_several using (person)""",
+    )
     _refuse(session, source=source, at=at)
 
 
@@ -197,14 +206,11 @@ def _change_schoolings(session: Session) -> None:
     )
 
 
-def _prefer(session: Session) -> None:
-    """Who got addresses and has none to use yet uses the first own one that works."""
+def prefer_first(session: Session, people: str) -> None:
+    """Let each of `people` (SELECT of ids) without an address to use take the first that works."""
     session.execute(
         text(
-            """with touched as (
-                select n.id from import_created n join import_several using (person)
-                union select person from import_new_contact
-            ), first as (
+            f"""with touched(id) as ({people}), first as (
                 select distinct on (c.alumnus_id, c.kind) c.id
                 from contact_point c join touched t on t.id = c.alumnus_id
                 where c.owner = 'own' and c.status = 'ok' and not exists (
@@ -217,15 +223,12 @@ def _prefer(session: Session) -> None:
     )
 
 
-def _rename(session: Session) -> None:
-    """Make the search forms anew where a name changed or came from several lines."""
+def rename(session: Session, people: str) -> None:
+    """Make the search forms of `people` (SELECT of ids) anew."""
     names = ", ".join(NAMES)
-    changed = " or ".join(f"c.changes ? '{name}'" for name in NAMES)
     statement = text(
-        f"""select a.id, {names} from alumnus a where a.id > :last and a.id in (
-            select c.person from import_changed c where {changed}
-            union select n.id from import_created n join import_several using (person)
-        ) order by a.id limit {BATCH}"""
+        f"""select a.id, {names} from alumnus a where a.id > :last and a.id in ({people})
+        order by a.id limit {BATCH}"""
     )
     update = text("update alumnus set name_key = :name_key, sort_key = :sort_key where id = :id")
     last, person = 0, Name()

@@ -147,7 +147,7 @@ def test_the_fates_can_be_downloaded_without_formulas(
     coordinator.post(f"/imports/{run.id}/check")
     work(app, session)
     lines = coordinator.get(f"/imports/{run.id}/lines.csv").get_data(as_text=True).splitlines()
-    assert lines[1:] == ["2,create,,'=1+1,,", "3,create,,'@x,,"]
+    assert lines[1:] == ["2,create,,'=1+1,,,", "3,create,,'@x,,,"]
 
 
 def test_odd_names_of_files_stay_inside_the_instance(

@@ -1,0 +1,59 @@
+"""Takes back what an import did: the people it made, the facts it changed, the history it told.
+
+What changed since stays and is listed, and whatever made somebody harder to reach stays: blocks,
+marks, withdrawals and suppressions are loosened by a person's own word, never by taking a file back
+(law 3). Somebody whom a later file names as well stays as they are: undo that one first.
+"""
+
+# Table and column names come from our own schema, never from a file.
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from crm.accounts import audit
+from crm.core.errors import Conflict
+from crm.core.extend import extensions
+from crm.core.viewer import Viewer
+from crm.imports.models import ImportRun, ImportState
+from crm.imports.people.undoing import undo_people
+from crm.imports.staging import lock_imports, prepare_session
+
+PEOPLE, INTERACTIONS = "people", "interactions"
+DEED = "import.undone"
+
+
+def undo_import(
+    session: Session, run: ImportRun, *, at: datetime, by: Viewer | None
+) -> dict[str, int]:
+    """Undo an applied import; answers `removed`, `restored` and `kept`, in people or lines.
+
+    Raises `Conflict` for an import that is not applied. The caller commits: all of it or nothing.
+    """
+    if run.state is not ImportState.APPLIED:
+        raise Conflict("Only an import that was applied, and not undone before, can be undone.")
+    lock_imports(session)
+    prepare_session(session)
+    if run.kind == PEOPLE:
+        done = undo_people(session, run, derived=extensions().derived)
+    elif run.kind == INTERACTIONS:
+        done = {"removed": _forget_interactions(session, run.id), "restored": 0, "kept": 0}
+    else:
+        removed = extensions().undoers[run.kind](session, run.id)
+        done = {"removed": removed, "restored": 0, "kept": 0}
+    run.state = ImportState.REVERTED
+    run.mapping = {**run.mapping, "undone": {**done, "at": at.isoformat()}}
+    audit.record(session, DEED, kind="import", key=run.id, by=by, at=at, totals=done)
+    session.flush()
+    session.expire_all()
+    return done
+
+
+def _forget_interactions(session: Session, import_id: int) -> int:
+    done = session.execute(
+        text("delete from interaction where origin = :origin"), {"origin": f"import:{import_id}"}
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
