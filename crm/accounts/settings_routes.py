@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from crm.accounts import forms, queries, service
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.checks import CHECK_NAMES
 from crm.accounts.devices import device
 from crm.accounts.forms import AccessForm, AccountForm, InviteForm
 from crm.accounts.routes import bp
@@ -146,7 +147,9 @@ def installation() -> Any:
     checks = findings(app, clock.now())
     registry = extensions()
     panels = registry.panels(registry.settings_panels, db.session())
-    return render_template("crm/accounts/installation.html", checks=checks, panels=panels)
+    return render_template(
+        "crm/accounts/installation.html", checks=checks, names=CHECK_NAMES, panels=panels
+    )
 
 
 def with_places(form: AccessForm) -> Any:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flask import Flask
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,48 +52,54 @@ def findings(app: Flask, at: datetime) -> list[Check]:
 
 def check_settings(settings: Settings) -> Iterator[Check]:
     """Values that are fit for trying out, and not for a district."""
-    where = "set" if settings.secret_key else "made here and kept in the instance folder"
-    advice = "" if settings.secret_key else "Set HOMECOMING_SECRET_KEY where several machines run."
+    where, advice = _("set"), ""
+    if not settings.secret_key:
+        where = _("made here and kept in the instance folder")
+        advice = _("Set HOMECOMING_SECRET_KEY where several machines run.")
     yield Check("secret key", "ok", where, advice)
     host = urlsplit(settings.base_url).hostname or ""
     if settings.secure:
         yield Check("base address", "ok", settings.base_url)
     elif host in {"127.0.0.1", "localhost", "::1"}:
-        advice = "Set HOMECOMING_BASE_URL to the https address that alumni will open."
-        yield Check("base address", "warn", f"{settings.base_url} works on this machine", advice)
+        advice = _("Set HOMECOMING_BASE_URL to the https address that alumni will open.")
+        detail = _("%(address)s works on this machine", address=settings.base_url)
+        yield Check("base address", "warn", detail, advice)
     else:
-        advice = "Put a proxy with https before it: cookies and mailed links need it."
-        yield Check("base address", "fail", f"{settings.base_url} is not https", advice)
+        advice = _("Put a proxy with https before it: cookies and mailed links need it.")
+        detail = _("%(address)s is not https", address=settings.base_url)
+        yield Check("base address", "fail", detail, advice)
     if "postal_address" in settings.model_fields_set:
-        yield Check("postal address", "ok", "set")
+        yield Check("postal address", "ok", _("set"))
     else:
-        advice = "Set HOMECOMING_POSTAL_ADDRESS: the law asks for it in every mail."
-        yield Check("postal address", "warn", "is the example", advice)
+        advice = _("Set HOMECOMING_POSTAL_ADDRESS: the law asks for it in every mail.")
+        yield Check("postal address", "warn", _("is the example"), advice)
 
 
 def check_database(app: Flask) -> Iterator[Check]:
     """Whether it answers, is new enough and has our tables."""
-    kind = "embedded" if app.extensions["homecoming.server"] is not None else "own"
+    kind = _("embedded") if app.extensions["homecoming.server"] is not None else _("own")
     try:
         number = int(db.session.execute(text("show server_version_num")).scalar_one())
         missing = pending(app)
     except (SQLAlchemyError, EmbeddedServerError) as error:
-        advice = "Check HOMECOMING_DATABASE_URL, and that PostgreSQL runs."
-        yield Check("database", "fail", f"does not answer ({type(error).__name__})", advice)
+        advice = _("Check HOMECOMING_DATABASE_URL, and that PostgreSQL runs.")
+        detail = _("does not answer (%(fault)s)", fault=type(error).__name__)
+        yield Check("database", "fail", detail, advice)
         return
     except Refused as error:
-        yield Check("migrations", "fail", str(error), "Install the newest version of Homecoming.")
+        advice = _("Install the newest version of Homecoming.")
+        yield Check("migrations", "fail", str(error), advice)
         return
     finally:
         db.session.rollback()
     version = f"PostgreSQL {number // 10_000}.{number % 10_000} ({kind})"
     state = "ok" if number >= OLDEST_POSTGRES else "fail"
-    yield Check("database", state, version, "PostgreSQL 15 or newer is needed.")
+    yield Check("database", state, version, _("PostgreSQL 15 or newer is needed."))
     if missing:
-        advice = "Run `homecoming db upgrade`."
-        yield Check("migrations", "fail", f"{len(missing)} are missing", advice)
+        advice = _("Run `homecoming db upgrade`.")
+        yield Check("migrations", "fail", _("%(n)s are missing", n=len(missing)), advice)
     else:
-        yield Check("migrations", "ok", "up to date")
+        yield Check("migrations", "ok", _("up to date"))
 
 
 def check_heartbeats(at: datetime) -> Iterator[Check]:
@@ -101,13 +109,15 @@ def check_heartbeats(at: datetime) -> Iterator[Check]:
     db.session.rollback()
     for name in ("clock", "worker"):
         last = heard.get(name)
-        advice = f"Start `homecoming serve`, or `homecoming {name}`."
+        advice = _("Start `homecoming serve`, or `homecoming %(name)s`.", name=name)
         if last is None:
-            yield Check(name, "warn", "has never run here", advice)
+            yield Check(name, "warn", _("has never run here"), advice)
         elif at - last > LATE:
-            yield Check(name, "fail", f"was last heard of {spell(at - last)} ago", advice)
+            detail = _("was last heard of %(time)s ago", time=spell(at - last))
+            yield Check(name, "fail", detail, advice)
         else:
-            yield Check(name, "ok", f"beat {spell(max(at - last, timedelta()))} ago")
+            detail = _("beat %(time)s ago", time=spell(max(at - last, timedelta())))
+            yield Check(name, "ok", detail)
 
 
 def check_queue(at: datetime) -> Iterator[Check]:
@@ -115,53 +125,57 @@ def check_queue(at: datetime) -> Iterator[Check]:
     row = db.session.execute(text(WAITING)).one()
     db.session.rollback()
     waited = at - row.since if row.since else timedelta()
+    waiting = ngettext("%(num)s job waits", "%(num)s jobs wait", row.waiting)
     if waited > STUCK:
-        detail = f"{row.waiting} jobs wait, the oldest for {spell(waited)}"
-        yield Check("job queue", "warn", detail, "Start a worker, or more of them.")
+        detail = _("%(jobs)s, the oldest for %(time)s", jobs=waiting, time=spell(waited))
+        yield Check("job queue", "warn", detail, _("Start a worker, or more of them."))
     else:
-        yield Check("job queue", "ok", f"{row.waiting} jobs wait")
+        yield Check("job queue", "ok", waiting)
     if row.failed:
-        detail = f"{row.failed} in the last 7 days"
-        yield Check("failed jobs", "warn", detail, "The log tells why, under job.failed.")
+        detail = _("%(n)s in the last 7 days", n=row.failed)
+        yield Check("failed jobs", "warn", detail, _("The log tells why, under job.failed."))
 
 
 def check_mail(settings: Settings) -> Iterator[Check]:
     """Where mail goes."""
     if settings.mail == "mailbox":
-        advice = "Set HOMECOMING_MAIL to smtp or sendgrid when alumni are to receive it."
-        yield Check("mail", "warn", "stays here and is shown at /mailbox", advice)
+        advice = _("Set HOMECOMING_MAIL to smtp or sendgrid when alumni are to receive it.")
+        yield Check("mail", "warn", _("stays here and is shown at /mailbox"), advice)
     elif settings.mail == "smtp":
         host = urlsplit(settings.smtp_url or "").hostname
-        advice = "Use smtps:// or a server with STARTTLS, and mind its hourly limit."
-        yield Check("mail", "ok", f"goes through {host} by SMTP", advice)
+        advice = _("Use smtps:// or a server with STARTTLS, and mind its hourly limit.")
+        yield Check("mail", "ok", _("goes through %(host)s by SMTP", host=host), advice)
     else:
         host = urlsplit(settings.sendgrid_host).hostname
-        yield Check("mail", "ok", f"goes through SendGrid at {host}, events are signed")
+        detail = _("goes through SendGrid at %(host)s, events are signed", host=host)
+        yield Check("mail", "ok", detail)
 
 
 def check_sending_domain(settings: Settings) -> Iterator[Check]:
     """What can be known of the sending domain without asking the DNS."""
     domain = settings.mail_from.rpartition("@")[2].rstrip("> ").lower()
     if domain.endswith((".example", ".invalid", ".test", ".localhost")):
-        advice = "Set HOMECOMING_MAIL_FROM to an address of your district's domain."
+        advice = _("Set HOMECOMING_MAIL_FROM to an address of your district's domain.")
         state = "warn" if settings.mail == "mailbox" else "fail"
-        yield Check("sender", state, f"{domain} is an example", advice)
+        yield Check("sender", state, _("%(domain)s is an example", domain=domain), advice)
         return
     if domain in FREE_MAIL:
-        advice = "Send from a domain of the district: mail from elsewhere fails DMARC."
-        yield Check("sender", "fail", f"{domain} belongs to a mail provider", advice)
+        advice = _("Send from a domain of the district: mail from elsewhere fails DMARC.")
+        detail = _("%(domain)s belongs to a mail provider", domain=domain)
+        yield Check("sender", "fail", detail, advice)
         return
     yield Check("sender", "ok", domain)
-    advice = (
-        f"Publish SPF and DKIM for {domain} as your provider says, and a TXT record "
-        f"_dmarc.{domain} with at least v=DMARC1; p=none."
-    )
-    yield Check("SPF, DKIM, DMARC", "warn", "are in the DNS, which is not asked here", advice)
+    advice = _(
+        "Publish SPF and DKIM for %(domain)s as your provider says, and a TXT record "
+        "_dmarc.%(domain)s with at least v=DMARC1; p=none.", domain=domain,
+    )  # fmt: skip
+    detail = _("are in the DNS, which is not asked here")
+    yield Check("SPF, DKIM, DMARC", "warn", detail, advice)
     if settings.secure:
-        yield Check("one-click unsubscribe", "ok", "its address is https")
+        yield Check("one-click unsubscribe", "ok", _("its address is https"))
     else:
-        advice = "RFC 8058 wants https: set HOMECOMING_BASE_URL."
-        yield Check("one-click unsubscribe", "fail", "its address is not https", advice)
+        advice = _("RFC 8058 wants https: set HOMECOMING_BASE_URL.")
+        yield Check("one-click unsubscribe", "fail", _("its address is not https"), advice)
 
 
 def spell(length: timedelta) -> str:

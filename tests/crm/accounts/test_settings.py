@@ -211,6 +211,16 @@ def test_the_installation_page_says_what_doctor_says(coordinator: FlaskClient) -
     assert "News from your school" in page
 
 
+def test_the_installation_page_speaks_spanish_and_the_command_english(
+    coordinator: FlaskClient, runner: Any
+) -> None:
+    page = coordinator.get("/settings/installation?lang=es").text
+    assert "clave secreta" in page
+    assert "Fija HOMECOMING_POSTAL_ADDRESS" in page
+    assert "secret key" not in page
+    assert "secret key" in runner.invoke(args=["doctor"]).output
+
+
 def test_the_command_prints_a_link_and_a_second_one_replaces_it(
     runner: Any, session: Session, client: FlaskClient
 ) -> None:
