@@ -7,6 +7,7 @@ from flask import Flask
 from crm.accounts import wiring as accounts
 from crm.alumni import wiring as alumni
 from crm.consent import wiring as consent
+from crm.duplicates import wiring as duplicates
 from crm.home import wiring as home
 from crm.imports import wiring as imports
 from crm.interactions import wiring as interactions
@@ -18,8 +19,8 @@ from crm.schools import wiring as schools
 from crm.web import wiring as web
 
 AREAS = (
-    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, portal,
-    home,
+    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, duplicates,
+    portal, home,
 )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class ConsentSource(StrEnum):
     STAFF = "staff"
     IMPORT = "import"
     PROVIDER = "provider"
+    MERGE = "merge"
 
 
 class SuppressionReason(StrEnum):

@@ -21,6 +21,7 @@ SOURCES = {
     ConsentSource.ONE_CLICK: _("they pressed “unsubscribe” in their mail program"),
     ConsentSource.STAFF: _("staff, on their word"),
     ConsentSource.IMPORT: _("a file said so"),
+    ConsentSource.MERGE: _("said in a record that became part of this one"),
     ConsentSource.PROVIDER: _("the mail provider told us"),
 }
 STATES = {

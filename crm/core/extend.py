@@ -253,6 +253,8 @@ class Extensions:
     # Tables computed from people's facts, in the order to delete from → which rows are those of
     # the people `{gone}` (ids) stands for.
     derived: dict[str, str] = field(default_factory=dict)
+    # Those of them whose rows follow a person into the record that theirs became part of.
+    follow: set[str] = field(default_factory=set)
     # Kind of import → takes back what the import of that id brought, and answers how much.
     undoers: dict[str, Callable[[Session, int], int]] = field(default_factory=dict)
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)

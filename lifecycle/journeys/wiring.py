@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
         "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"
     )
     known.derived["enrollment"] = "alumnus_id in ({gone})"
+    known.follow.add("enrollment")
     known.send_gates[gates.PREFIX] = gates.stopped
     known.alumnus_panels.append(
         Panel("journeys", "lifecycle/journeys/_panel.html", order=40, load=alumnus_panel)

@@ -21,6 +21,7 @@ from crm.accounts.models import AuditEntry, SignInCode, StaffSession, User
 from crm.accounts.sessions import digest, start_session
 from crm.alumni.models import Alumnus, ContactPoint
 from crm.core.viewer import SYSTEM, Role
+from crm.duplicates.models import DuplicatePair, Merge, PairState
 from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
 from crm.links.tokens import issue
 from crm.mail.models import (
@@ -100,7 +101,7 @@ def seed(make: Make) -> District:
         Role.VIEWER: make.user(Role.VIEWER, name="Dara Viewer"),
     }
     person = make.alumnus("Zoë", "Nuñez", school=school, ways=("speak",), external_id="007")
-    make.alumnus("Omar", "Haddad", school=school)
+    other = make.alumnus("Omar", "Haddad", school=school)
     talk = make.interaction(person)
     places = {
         "alumnus_id": person.id,
@@ -114,8 +115,23 @@ def seed(make: Make) -> District:
         **_segments(make, person, school, users[Role.SCHOOL]),
         **_import(make, person),
         **_links(make, person),
+        **_duplicates(make, person, other),
     }
     return District(users, places)
+
+
+def _duplicates(make: Make, person: Alumnus, other: Alumnus) -> dict[str, Any]:
+    """A pair that waits, and a merge that stands."""
+    make.save(
+        DuplicatePair(
+            first_id=person.id, second_id=other.id, probability=0.9, reasons=["phone"],
+            state=PairState.OPEN, found_at=make.at,
+        )
+    )  # fmt: skip
+    gone = make.alumnus("Zoe", "Nunez")
+    gone.merged_into_id = person.id
+    done = make.save(Merge(kept_id=person.id, gone_id=gone.id, at=make.at, moved={}, fields={}))
+    return {"first_id": person.id, "second_id": other.id, "merge_id": done.id}
 
 
 def _session(session: Session, user: User, make: Make) -> dict[str, Any]:

@@ -75,5 +75,5 @@ def test_show_tells_the_whole_record(runner: Any, make: Make) -> None:
     assert shown["interests"][0]["key"] == "mentor"
     assert shown["schoolings"][0]["status"] == "graduated"
     assert shown["custom"] == {"club": "chess"}
-    missing = runner.invoke(args=["people", "show", "--id", "43", "--json"])
+    missing = runner.invoke(args=["people", "show", "--id", "987654321", "--json"])
     assert missing.exit_code == 1

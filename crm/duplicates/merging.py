@@ -1,0 +1,230 @@
+"""Makes one record part of another and takes that back exactly.
+
+Every row of any package that names the person follows, except one that the other already has (the
+same address, the same school): that stays behind with the record it belongs to. What is computed
+from people's facts stays behind too, and is computed anew.
+"""
+
+# Table and column names come from our own models, never from a user.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Table, UniqueConstraint, text
+from sqlalchemy.orm import Session
+
+from crm.accounts import audit
+from crm.alumni.models import Alumnus
+from crm.alumni.names import name_key, sort_key
+from crm.consent.models import ConsentSource
+from crm.core.database import db
+from crm.core.errors import Conflict, Invalid
+from crm.core.extend import extensions
+from crm.core.viewer import Viewer
+from crm.duplicates.models import DuplicatePair, Merge, PairState
+
+FILLED = (
+    "given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name",
+    "birth_date", "class_year", "graduated_on", "time_zone", "city", "state", "postal_code",
+    "job_title", "employer", "field_of_work", "college",
+)  # fmt: skip
+FLAGS = ("ferpa_block", "deceased", "do_not_contact")
+OWN = frozenset({"alumnus", "consent_entry", "duplicate_pair"})
+
+
+def merge(
+    session: Session, kept_id: int, gone_id: int, *, at: datetime, by: Viewer | None
+) -> Merge:
+    """Make `gone_id` part of `kept_id`; raises `Invalid` or `Conflict` where that makes no sense.
+
+    Blank fields are filled, flags and withdrawals of either hold for both (law 3).
+    """
+    if kept_id == gone_id:
+        raise Invalid("These are one record already.", field="b")
+    kept, gone = (session.get_one(Alumnus, i, with_for_update=True) for i in (kept_id, gone_id))
+    if kept.merged_into_id or gone.merged_into_id:
+        raise Conflict("One of these records is part of another already.")
+    done = Merge(
+        kept_id=kept_id, gone_id=gone_id, at=at, by=by.user_id if by else None, undone_at=None,
+        fields=_fill(kept, gone, at), moved={},
+    )  # fmt: skip
+    session.add(done)
+    gone.merged_into_id, gone.updated_at = kept_id, at
+    session.flush()
+    done.moved = _move_all(session, kept_id, gone_id)
+    _tighten(session, done)
+    _decide(session, kept_id, gone_id, PairState.MERGED, at, by)
+    audit.record(
+        session, "alumnus.merged", kind="alumnus", key=kept_id, by=by, at=at, merged=gone_id
+    )
+    session.flush()
+    session.expire_all()
+    return done
+
+
+def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None) -> Merge:
+    """Take a merge back: every row that followed returns, every filled field that still is so."""
+    done = session.get(Merge, merge_id, with_for_update=True)
+    if done is None or done.undone_at is not None:
+        raise Conflict("There is no such merge, or it was taken back before.")
+    kept, gone = (session.get_one(Alumnus, i) for i in (done.kept_id, done.gone_id))
+    if kept.merged_into_id is not None:
+        raise Conflict("The record that stayed became part of another since: take that back first.")
+    _move_back(session, done)
+    _loosen(session, done)
+    for name, (before, after) in done.fields.items():
+        if _plain(getattr(kept, name)) == after:
+            setattr(kept, name, _value(name, before))
+    kept.name_key, kept.sort_key = name_key(kept), sort_key(kept)
+    gone.merged_into_id = None
+    gone.updated_at = kept.updated_at = done.undone_at = at
+    _decide(session, done.kept_id, done.gone_id, PairState.DIFFERENT, at, by)
+    audit.record(
+        session, "alumnus.unmerged", kind="alumnus", key=done.kept_id, by=by, at=at,
+        merged=done.gone_id,
+    )  # fmt: skip
+    session.flush()
+    session.expire_all()
+    return done
+
+
+def _move_back(session: Session, done: Merge) -> None:
+    values = {"kept": done.kept_id, "gone": done.gone_id}
+    for table, ids in done.moved.items():
+        if table == "preferred":
+            continue
+        session.execute(
+            text(
+                f"update {table} set alumnus_id = :gone where alumnus_id = :kept and "
+                "cast(id as text) = any(:ids)"
+            ),
+            {**values, "ids": ids},
+        )
+    session.execute(
+        text(
+            "update contact_point set preferred = true "
+            "where cast(id as text) = any(:ids) and alumnus_id = :gone"
+        ),
+        {**values, "ids": done.moved.get("preferred", [])},
+    )
+
+
+def _fill(kept: Alumnus, gone: Alumnus, at: datetime) -> dict[str, Any]:
+    """Fill what the record that stays lacks; answers each changed field before and after."""
+    wanted = {n: getattr(gone, n) for n in FILLED if not getattr(kept, n) and getattr(gone, n)}
+    wanted |= {n: True for n in FLAGS if getattr(gone, n) and not getattr(kept, n)}
+    if gone.paused_until and (kept.paused_until is None or kept.paused_until < gone.paused_until):
+        wanted["paused_until"] = gone.paused_until
+    custom = {**gone.custom, **kept.custom}
+    if custom != kept.custom:
+        wanted["custom"] = custom
+    changed = {name: [_plain(getattr(kept, name)), _plain(v)] for name, v in wanted.items()}
+    for name, value in wanted.items():
+        setattr(kept, name, value)
+    kept.name_key, kept.sort_key, kept.updated_at = name_key(kept), sort_key(kept), at
+    return changed
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _value(name: str, kept: Any) -> Any:
+    dates = {"birth_date", "graduated_on", "paused_until"}
+    return date.fromisoformat(kept) if name in dates and kept else kept
+
+
+def _followers() -> Iterator[Table]:
+    """The tables whose rows follow a person into another's record."""
+    known = extensions()
+    for table in db.metadata.sorted_tables:
+        names = any(key.column.table.name == "alumnus" for key in table.foreign_keys)
+        stays = table.name in OWN or (
+            table.name in known.derived and table.name not in known.follow
+        )
+        if names and not stays:
+            yield table
+
+
+def _move_all(session: Session, kept_id: int, gone_id: int) -> dict[str, Any]:
+    values = {"kept": kept_id, "gone": gone_id}
+    moved = {"preferred": list(session.scalars(text(
+        """update contact_point g set preferred = false where g.alumnus_id = :gone and g.preferred
+        and exists (select from contact_point k where k.alumnus_id = :kept and k.kind = g.kind
+            and k.preferred) returning id"""), values))}  # fmt: skip
+    for table in _followers():
+        taken = " or ".join(_taken(table)) or "false"
+        statement = f"""update {table.name} g set alumnus_id = :kept
+            where g.alumnus_id = :gone and not ({taken}) returning g.id"""
+        moved[table.name] = list(session.scalars(text(statement), values))
+    return {table: [str(i) for i in ids] for table, ids in moved.items() if ids}
+
+
+def _taken(table: Table) -> Iterator[str]:
+    """For each rule of the table that lets a person have a thing once: the other has it already."""
+    rules = [(list(u.columns), "") for u in table.constraints if isinstance(u, UniqueConstraint)]
+    for index in table.indexes:
+        where = index.dialect_options["postgresql"].get("where")
+        if index.unique:
+            rules.append((list(index.columns), "" if where is None else str(where)))
+    for columns, where in rules:
+        names = [column.name for column in columns]
+        if "alumnus_id" not in names:
+            continue
+        same = " and ".join(
+            f"o.{name} = g.{name}" for name in names if name != "alumnus_id"
+        ) or "true"  # fmt: skip
+        inside = f" and ({where})" if where else ""
+        outside = f"({where}) and " if where else ""
+        yield (
+            f"({outside}exists (select from {table.name} o where o.alumnus_id = :kept "
+            f"and {same}{inside}))"
+        )
+
+
+def _tighten(session: Session, done: Merge) -> None:
+    """What either withdrew is withdrawn for the record that stays, by entries of its own."""
+    latest = """select distinct on (topic_key) topic_key, state from consent_entry
+        where alumnus_id = {} order by topic_key, id desc"""
+    session.execute(
+        text(
+            f"""insert into consent_entry
+                (alumnus_id, topic_key, state, source, reference, wording, at)
+            select :kept, g.topic_key, 'withdrawn', :source, :reference, '', :at
+            from ({latest.format(":gone")}) g
+            left join ({latest.format(":kept")}) k on k.topic_key is not distinct from g.topic_key
+            where g.state = 'withdrawn' and k.state is distinct from 'withdrawn'"""
+        ),
+        {
+            "kept": done.kept_id, "gone": done.gone_id, "at": done.at,
+            "source": ConsentSource.MERGE.value, "reference": f"merge:{done.id}",
+        },
+    )  # fmt: skip
+
+
+def _loosen(session: Session, done: Merge) -> None:
+    """Take out what `_tighten` put in: with the merge undone it is nobody's word."""
+    session.execute(text("set local homecoming.erasing = 'yes'"))
+    session.execute(
+        text("delete from consent_entry where alumnus_id = :kept and reference = :reference"),
+        {"kept": done.kept_id, "reference": f"merge:{done.id}"},
+    )
+    session.execute(text("set local homecoming.erasing = 'no'"))
+
+
+def _decide(
+    session: Session, a: int, b: int, state: PairState, at: datetime, by: Viewer | None
+) -> None:
+    pair = session.get(DuplicatePair, (min(a, b), max(a, b)))
+    if pair is not None:
+        pair.state, pair.decided_at, pair.decided_by = state, at, by.user_id if by else None
+
+
+def dismiss(session: Session, a: int, b: int, *, at: datetime, by: Viewer | None) -> None:
+    """Say that two records are different people; they are not proposed again."""
+    _decide(session, a, b, PairState.DIFFERENT, at, by)
+    session.flush()

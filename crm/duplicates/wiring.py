@@ -1,0 +1,38 @@
+"""What the duplicates area registers with the app."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask
+from flask_babel import lazy_gettext as _
+
+from crm.core.database import db
+from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.viewer import Permission
+from crm.duplicates import models  # noqa: F401 - tables
+from crm.duplicates.cli import duplicates
+from crm.duplicates.finding import find_duplicates
+from crm.duplicates.queries import waiting_pairs
+from crm.duplicates.routes import bp
+
+DAILY = 86_400
+
+
+def look(at: datetime) -> None:
+    """The nightly pass."""
+    find_duplicates(db.session(), at=at)
+    db.session.commit()
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages, the commands, the nightly pass and what waits."""
+    app.register_blueprint(bp)
+    app.cli.add_command(duplicates)
+    known = extensions(app)
+    known.derived["duplicate_pair"] = "first_id in ({gone}) or second_id in ({gone})"
+    known.jobs.append(PeriodicJob("duplicates.find", DAILY, look))
+    known.todo.append(waiting_pairs)
+    known.navigation.append(
+        NavEntry("duplicates.index", _("Duplicates"), "people", 85, Permission.IMPORT)
+    )
