@@ -34,5 +34,5 @@ def init_app(app: Flask) -> None:
     known.jobs.append(PeriodicJob("duplicates.find", DAILY, look))
     known.todo.append(waiting_pairs)
     known.navigation.append(
-        NavEntry("duplicates.index", _("Duplicates"), "people", 85, Permission.IMPORT)
+        NavEntry("duplicates.index", _("Duplicates"), "intersect", 85, Permission.IMPORT)
     )

@@ -77,3 +77,24 @@ def test_show_tells_the_whole_record(runner: Any, make: Make) -> None:
     assert shown["custom"] == {"club": "chess"}
     missing = runner.invoke(args=["people", "show", "--id", "987654321", "--json"])
     assert missing.exit_code == 1
+
+
+def test_export_tells_everything_that_is_kept_about_one_person_and_nobody_else(
+    runner: Any, make: Make, tmp_path: Path
+) -> None:
+    person = make.alumnus("Ana", ways=("mentor",), email="ana@mail.example", external_id="00042")
+    make.interaction(person)
+    make.interaction(make.alumnus("Bo", external_id="00043"))
+    told = report(runner.invoke(args=["people", "export", "--id", "00042", "--json"]))
+    assert (told["id"], told["record"]["given_name"]) == (person.id, "Ana")
+    assert len(told["tables"]["interaction"]) == 1
+    assert {"external_id", "contact_point", "interest", "schooling"} <= told["tables"].keys()
+    path = tmp_path / "ana.json"
+    short = report(
+        runner.invoke(args=["people", "export", "--id", "00042", "--to", str(path), "--json"])
+    )
+    assert short["rows"] == sum(map(len, told["tables"].values()))
+    assert json.loads(path.read_text())["record"] == told["record"]
+    nowhere = str(tmp_path / "none" / "ana.json")
+    refused = runner.invoke(args=["people", "export", "--id", "00042", "--to", nowhere, "--json"])
+    assert refused.exit_code == 1
