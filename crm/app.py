@@ -15,12 +15,13 @@ from crm.links import wiring as links
 from crm.mail import wiring as mail
 from crm.portal import wiring as portal
 from crm.query import wiring as query
+from crm.rights import wiring as rights
 from crm.schools import wiring as schools
 from crm.web import wiring as web
 
 AREAS = (
     web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, duplicates,
-    portal, home,
+    rights, portal, home,
 )  # fmt: skip
 
 

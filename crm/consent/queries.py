@@ -25,6 +25,7 @@ from crm.consent.models import (
 
 WITHDRAWN = "consent_withdrawn"
 NEVER_GIVEN = "no_consent"
+HASHED = "sha256:"
 
 
 _topic, _entry, _held = aliased(Topic), aliased(ConsentEntry), aliased(Suppression)
@@ -73,14 +74,21 @@ def refuses(topic_key: Any) -> ColumnElement[bool]:
     return refusal(topic_key).is_not(None)
 
 
+def hashed(key: Any) -> ColumnElement[str]:
+    """The form in which the address of an erased person stays: nobody can read it back."""
+    digest = func.sha256(func.convert_to(key, "UTF8"))
+    return literal(HASHED).concat(func.encode(digest, "hex"))
+
+
 def address_suppressed(key: Any) -> ColumnElement[bool]:
     """A condition: the address (in its comparable form) is never to be mailed."""
-    return exists().where(_held.address_key == key, _held.lifted_at.is_(None))
+    return exists().where(_held.address_key.in_([key, hashed(key)]), _held.lifted_at.is_(None))
 
 
 def address_suppression(key: Any) -> ColumnElement[Any]:
     """The reason an address is never to be mailed, or null; a scalar subquery."""
-    found = select(_held.reason).where(_held.address_key == key, _held.lifted_at.is_(None))
+    known = _held.address_key.in_([key, hashed(key)])
+    found = select(_held.reason).where(known, _held.lifted_at.is_(None)).limit(1)
     return found.scalar_subquery()
 
 

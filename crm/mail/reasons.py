@@ -26,6 +26,7 @@ STOPPED = "stopped"
 REFUSED_BY_PROVIDER = "refused_by_provider"
 CONTROL_GROUP = "control_group"
 UNSETTLED = "unsettled"
+ERASED = "erased"
 
 SENTENCES: dict[str, Any] = {
     CONSENT_WITHDRAWN: _("they asked not to get mail about this topic"),
@@ -40,6 +41,7 @@ SENTENCES: dict[str, Any] = {
     UNDER_AGE: _("they are under 18"),
     CONTACT_BUDGET: _("they already got as much mail as one person may get in this time"),
     EXPIRED: _("it could not go in time and would have come too late"),
+    ERASED: _("they asked to be forgotten"),
     MERGED: _("the record was merged into another one"),
     DUPLICATE_ADDRESS: _("somebody else with the same address got it"),
     NO_LANGUAGE: _("it is not written in a language for them"),

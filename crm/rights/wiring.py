@@ -1,0 +1,11 @@
+"""What the rights area registers with the app."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from crm.rights import cli  # noqa: F401 - adds its command to `people`
+
+
+def init_app(app: Flask) -> None:
+    """The command registers itself with the group it belongs to."""
