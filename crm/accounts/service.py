@@ -165,14 +165,24 @@ def end_sessions(session: Session, user_id: int, *, at: datetime) -> None:
     session.execute(statement.values(ended_at=at))
 
 
-def end_own_session(session: Session, user_id: int, session_id: int, *, at: datetime) -> None:
-    """End one session of one's own; raises `NotFound` for anybody else's."""
-    statement = update(StaffSession).where(
-        StaffSession.id == session_id, StaffSession.user_id == user_id
-    )
-    ended = session.execute(statement.values(ended_at=at).returning(StaffSession.id))
-    if ended.first() is None:
+def sign_out_everywhere(session: Session, user: User, *, by: Viewer, at: datetime) -> None:
+    """End every session of an account that stays open."""
+    end_sessions(session, user.id, at=at)
+    audit.record(session, "user.sessions_ended", kind="user", key=user.id, by=by, at=at)
+    session.flush()
+
+
+def end_session(
+    session: Session, user_id: int, session_id: int, *, by: Viewer, at: datetime
+) -> None:
+    """End one session of that account; raises `NotFound` for anybody else's."""
+    found = session.get(StaffSession, session_id)
+    if found is None or found.user_id != user_id:
         raise NotFound("There is no such session.")
+    if found.ended_at is None:
+        found.ended_at = at
+        audit.record(session, "user.session_ended", kind="user", key=user_id, by=by, at=at)
+    session.flush()
 
 
 def edit_own(
@@ -181,10 +191,14 @@ def edit_own(
     """Change one's own name and language."""
     if language not in LANGUAGES:
         raise Invalid("Choose one of the languages.", field="language")
-    before = (user.name, user.language)
+    before = {"name": user.name, "language": user.language}
     user.name, user.language = _name(name), language
-    if before != (user.name, user.language):
-        audit.record(session, "user.edited", kind="user", key=user.id, by=by, at=at)
+    after = {"name": user.name, "language": user.language}
+    if before != after:
+        audit.record(
+            session, "user.edited", kind="user", key=user.id, by=by, at=at,
+            before=before, after=after,
+        )  # fmt: skip
     session.flush()
 
 

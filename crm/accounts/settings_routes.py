@@ -46,10 +46,8 @@ def settings() -> Any:
 @requires(Permission.HOME)
 def end_session(session_id: int) -> Any:
     """End one of my sessions."""
-    user_id = current_user.user.id
-    if session_id >= 2**63:
-        session_id = 0
-    service.end_own_session(db.session(), user_id, session_id, at=clock.now())
+    user_id, viewer = current_user.user.id, current_viewer()
+    service.end_session(db.session(), user_id, session_id, by=viewer, at=clock.now())
     db.session.commit()
     flash(_("That session has ended."))
     return redirect(url_for("accounts.settings"), 303)
@@ -104,7 +102,32 @@ def user(user_id: int) -> Any:
             return redirect(url_for("accounts.users"), 303)
         except Invalid as error:
             show(form, error)
-    return render_template("crm/accounts/user.html", form=form, account=account)
+    sessions = queries.open_sessions(db.session(), account.id, at=clock.now())
+    return render_template(
+        "crm/accounts/user.html", form=form, account=account, sessions=sessions, device=device
+    )
+
+
+@bp.post("/settings/users/<int:user_id>/sessions/<int:session_id>/end")
+@requires(Permission.SETTINGS)
+def end_session_of(user_id: int, session_id: int) -> Any:
+    """End one session of an account."""
+    viewer = current_viewer()
+    service.end_session(db.session(), user_id, session_id, by=viewer, at=clock.now())
+    db.session.commit()
+    flash(_("That session has ended."))
+    return redirect(url_for("accounts.user", user_id=user_id), 303)
+
+
+@bp.post("/settings/users/<int:user_id>/sessions/end")
+@requires(Permission.SETTINGS)
+def end_sessions_of(user_id: int) -> Any:
+    """Sign an account out everywhere."""
+    account = queries.load_user(db.session(), user_id)
+    service.sign_out_everywhere(db.session(), account, by=current_viewer(), at=clock.now())
+    db.session.commit()
+    flash(_("They are signed out everywhere."))
+    return redirect(url_for("accounts.user", user_id=user_id), 303)
 
 
 @bp.post("/settings/users/<int:user_id>/deactivate")

@@ -65,6 +65,58 @@ def test_i_can_end_a_session_of_mine_and_nobody_elses(
     assert theirs.ended_at is None
 
 
+def test_a_coordinator_sees_and_ends_the_sessions_of_an_account(
+    coordinator: FlaskClient, session: Session, make: Make, now: datetime
+) -> None:
+    user, other = make.user(Role.VIEWER), make.user(Role.VIEWER)
+    for owner, agent in ((user, "Lost phone"), (user, "Old laptop"), (other, "Elsewhere")):
+        start_session(session, owner, at=now, agent=agent)
+    session.commit()
+    rows = {row.agent: row for row in session.scalars(select(StaffSession))}
+    page = f"/settings/users/{user.id}"
+    lost, elsewhere = rows["Lost phone"], rows["Elsewhere"]
+    assert "Lost phone" in coordinator.get(page).text
+    assert coordinator.post(f"{page}/sessions/{lost.id}/end").status_code == 303
+    shown = coordinator.get(page).text
+    assert "Lost phone" not in shown
+    assert "Old laptop" in shown
+    assert coordinator.post(f"{page}/sessions/{elsewhere.id}/end").status_code == 404
+    assert coordinator.post(f"{page}/sessions/end").status_code == 303
+    assert "They are signed in nowhere." in coordinator.get(page).text
+    session.expire_all()
+    assert elsewhere.ended_at is None
+    noted = select(AuditEntry.action).where(AuditEntry.object_id == str(user.id))
+    assert list(session.scalars(noted.order_by(AuditEntry.id))) == [
+        "user.session_ended", "user.sessions_ended",
+    ]  # fmt: skip
+
+
+def test_nobody_but_a_coordinator_ends_the_sessions_of_others(
+    login_as: Login, session: Session, make: Make, now: datetime
+) -> None:
+    other = make.user(Role.VIEWER)
+    start_session(session, other, at=now, agent="Elsewhere")
+    client = login_as(make.user(Role.VIEWER))
+    theirs = session.scalars(select(StaffSession).where(StaffSession.user_id == other.id)).one()
+    base = f"/settings/users/{other.id}/sessions"
+    assert client.post(f"{base}/{theirs.id}/end").status_code in {403, 404}
+    assert client.post(f"{base}/end").status_code in {403, 404}
+    session.refresh(theirs)
+    assert theirs.ended_at is None
+
+
+def test_the_audit_keeps_what_an_account_was_before_and_after(
+    login_as: Login, session: Session, make: Make
+) -> None:
+    client = login_as(make.user(Role.VIEWER, name="Bo"))
+    client.post("/settings", data={"name": "Bo Ek", "language": "es"})
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "user.edited")).one()
+    assert entry.detail == {
+        "before": {"name": "Bo", "language": "en"},
+        "after": {"name": "Bo Ek", "language": "es"},
+    }
+
+
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
