@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import case, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm.alumni.access import visible_alumni
-from crm.alumni.models import Alumnus
 from crm.core.errors import NotFound
 from crm.core.viewer import Viewer
-from crm.mail.models import Content, ContentVariant, ContentVersion, Delivery, Message, MessageState
+from crm.mail import figures
+from crm.mail.figures import Report
+from crm.mail.models import Content, ContentVariant, ContentVersion
 from crm.query.naming import that_names
 from crm.web.paging import Page, keyset
 from lifecycle.campaigns.models import Campaign, CampaignState
-
-WAITING = (
-    MessageState.QUEUED, MessageState.CLAIMED, MessageState.UNCERTAIN, MessageState.CANCELLING,
-)  # fmt: skip
-NOT_SENT = (MessageState.SKIPPED, MessageState.FAILED)
 
 
 def origin(campaign: Campaign) -> str:
     """What the campaign's messages say of where they come from."""
     return f"campaign:{campaign.key}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where an audience ended up: `sent` + the sum of `skipped` + `waiting` = `audience`."""
-
-    audience: int
-    sent: int = 0
-    waiting: int = 0
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    delivered: int = 0
-    bounced: int = 0
-    complained: int = 0
-    clicked: int = 0
-    uncertain: int = 0
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether everybody is accounted for."""
-        return self.sent + self.waiting + sum(self.skipped.values()) == self.audience
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as the command prints it."""
-        return {
-            "audience": self.audience, "sent": self.sent, "skipped": dict(self.skipped),
-            "waiting": self.waiting, "uncertain": self.uncertain, "delivered": self.delivered,
-            "bounced": self.bounced, "complained": self.complained, "clicked": self.clicked,
-        }  # fmt: skip
 
 
 def report(session: Session, campaign: Campaign) -> Report:
@@ -67,40 +32,8 @@ def report(session: Session, campaign: Campaign) -> Report:
 
 def reports_of(session: Session, campaigns: list[Campaign]) -> dict[str, Report]:
     """Reports of several campaigns by key, in one statement."""
-    reason = case((Message.state.in_(NOT_SENT), Message.reason), else_=None)
-    clicked = func.count().filter(Message.clicked_at.is_not(None))
-    statement = (
-        select(Message.origin, Message.state, Message.delivery, reason, func.count(), clicked)
-        .where(Message.origin.in_([origin(c) for c in campaigns]))
-        .group_by(Message.origin, Message.state, Message.delivery, reason)
-    )
-    rows: dict[str, list[Any]] = {}
-    for row in session.execute(statement):
-        rows.setdefault(row[0], []).append(row[1:])
-    return {c.key: _sum_up(c.audience or 0, rows.get(origin(c), [])) for c in campaigns}
-
-
-def _sum_up(audience: int, rows: list[Any]) -> Report:
-    sent = waiting = uncertain = clicks = 0
-    skipped: dict[str, int] = {}
-    told = dict.fromkeys(Delivery, 0)
-    for state, delivery, reason, count, clicked in rows:
-        if state is MessageState.ACCEPTED:
-            sent, clicks = sent + count, clicks + clicked
-            told[delivery] += count
-        elif state in WAITING:
-            waiting += count
-            uncertain += count if state is MessageState.UNCERTAIN else 0
-        else:
-            key = reason or "refused_by_provider"
-            skipped[key] = skipped.get(key, 0) + count
-    ordered = dict(sorted(skipped.items(), key=lambda item: -item[1]))
-    bounced = told[Delivery.BOUNCED] + told[Delivery.DROPPED]
-    return Report(
-        audience=audience, sent=sent, waiting=waiting, skipped=ordered, clicked=clicks,
-        delivered=told[Delivery.DELIVERED], bounced=bounced, uncertain=uncertain,
-        complained=told[Delivery.COMPLAINED],
-    )  # fmt: skip
+    found = figures.reports_of(session, {origin(c): c.audience or 0 for c in campaigns})
+    return {c.key: found[origin(c)] for c in campaigns}
 
 
 def load_campaign(session: Session, key: str, *, lock: bool = False) -> Campaign:
@@ -130,19 +63,9 @@ def audience_members(
     after: str | None,
 ) -> Page[Any]:
     """The people behind a figure of the report, by name, within the viewer's wall."""
-    groups: dict[str, tuple[MessageState, ...]] = {
-        "sent": (MessageState.ACCEPTED,), "waiting": WAITING, "skipped": NOT_SENT,
-    }  # fmt: skip
-    statement = (
-        select(Alumnus, Message.state, Message.reason, Message.not_before, Message.delivery)
-        .join(Message, Message.alumnus_id == Alumnus.id)
-        .where(Message.origin == origin(campaign), visible_alumni(viewer))
+    return figures.addressees(
+        session, origin(campaign), viewer, state=state, reason=reason, after=after
     )
-    if state in groups:
-        statement = statement.where(Message.state.in_(groups[state]))
-    if reason:
-        statement = statement.where(Message.reason == reason)
-    return keyset(session, statement, (Alumnus.sort_key, Alumnus.id), after=after)
 
 
 def variants(

@@ -23,11 +23,12 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.extend import QueryContext
 from crm.core.viewer import SYSTEM, Viewer
 from crm.mail.content import Variant, save_content
+from crm.mail.figures import WAITING
 from crm.mail.models import Content, ContentVersion, Message, MessageClass
 from crm.mail.outbox import drop_queued, queue_many, queue_message
 from crm.query import compile_query
 from lifecycle.campaigns.models import Campaign, CampaignState
-from lifecycle.campaigns.queries import WAITING, due_campaigns, load_campaign, origin, variants
+from lifecycle.campaigns.queries import due_campaigns, load_campaign, origin, variants
 
 PATIENCE = timedelta(days=7)
 """How long a campaign's message may wait for a free slot before it is skipped as expired."""
