@@ -6,13 +6,11 @@ send policy decides, and each row ends as sent, waiting or skipped with its reas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from anyascii import anyascii
 from sqlalchemy import String, cast, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
@@ -21,6 +19,7 @@ from crm.accounts.models import User
 from crm.consent.models import Topic
 from crm.core.errors import Conflict, Invalid
 from crm.core.extend import QueryContext
+from crm.core.keys import free_key
 from crm.core.viewer import SYSTEM, Viewer
 from crm.mail.content import Variant, save_content
 from crm.mail.figures import WAITING
@@ -32,7 +31,6 @@ from lifecycle.campaigns.queries import due_campaigns, load_campaign, origin, va
 
 PATIENCE = timedelta(days=7)
 """How long a campaign's message may wait for a free slot before it is skipped as expired."""
-LONGEST_KEY = 60
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,10 @@ class Draft:
     topic_key: str
 
 
-def key_from(session: Session, name: str) -> str:
-    """A free key made of the name: `Spring news 2026` → `spring-news-2026`."""
-    base = "-".join(re.findall(r"[a-z0-9]+", anyascii(name).lower()))[:LONGEST_KEY] or "campaign"
-    statement = select(Campaign.key).where(Campaign.key.startswith(base, autoescape=True))
-    taken = set(session.scalars(statement))
-    numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
-    return next(key for key in (base, *numbered) if key not in taken)
-
-
 def create(session: Session, draft: Draft, *, by: Viewer, at: datetime) -> Campaign:
     """A new draft; its query and topic are checked. Raises `Invalid` naming the field."""
     _check(session, draft, by=by, at=at)
-    key = key_from(session, draft.name)
+    key = free_key(session, Campaign.key, draft.name, otherwise="campaign")
     content = Content(
         key=f"campaign-{key}", name=draft.name, topic_key=draft.topic_key, created_at=at
     )

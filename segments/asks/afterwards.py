@@ -14,12 +14,13 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import Viewer
 from crm.interactions.models import Mode
 from crm.interactions.service import record
+from crm.web.moments import spoken, when
 from segments.asks.eligibility import DEEDS
 from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.service import lock_request
 from segments.requests.draft import MOST_PUPILS
-from segments.requests.letters import request_words, spoken, when
+from segments.requests.letters import request_words
 from segments.requests.models import Request, RequestState
 from segments.requests.page import zone_of
 from segments.requests.queries import dates_of

@@ -19,6 +19,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.interactions.models import Mode
 from crm.interactions.service import record
 from crm.schools.models import School
+from crm.web.moments import spoken, when
 from segments.asks.calendars import calendar_file
 from segments.asks.eligibility import Need, cleared_for, free_for
 from segments.asks.letters import write_to_alumnus
@@ -30,8 +31,6 @@ from segments.clearance.rules import needed_level
 from segments.requests.letters import (
     reader_language,
     request_words,
-    spoken,
-    when,
     write_to_school,
 )
 from segments.requests.models import Request, RequestDate, RequestState

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, Subject, Way
 from crm.schools.models import School
+from crm.web.moments import when
 from segments.asks.answers import OPEN_TO_YES, Outcome
 from segments.asks.eligibility import cleared_for, free_for, need_of
 from segments.asks.models import Ask, AskState, CommitmentState
 from segments.asks.queries import commitment_of, places_left
 from segments.asks.rules import later_choices
-from segments.requests.letters import place_words, when
+from segments.requests.letters import place_words
 from segments.requests.models import Request, RequestState
 from segments.requests.service import ASKABLE
 

@@ -22,6 +22,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import SYSTEM
 from crm.mail.models import Message
 from crm.schools.models import School
+from crm.web.moments import spoken, when
 from segments.asks.afterwards import close_if_settled
 from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, Commitment, CommitmentState
@@ -29,7 +30,7 @@ from segments.asks.queries import ask_counts
 from segments.asks.service import expire_holds, lock_request, send_wave, settle_unsent
 from segments.desk.queries import next_wave, past_ones, to_move_on
 from segments.desk.waves import suggest
-from segments.requests.letters import request_words, spoken, when, write_to_school
+from segments.requests.letters import request_words, write_to_school
 from segments.requests.models import Request, RequestState
 from segments.requests.service import ASKABLE
 

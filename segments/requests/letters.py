@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -22,25 +21,9 @@ from crm.mail.content import shipped_version
 from crm.mail.models import MessageClass
 from crm.mail.outbox import Attachment, queue_message
 from crm.schools.models import School
-from crm.web.i18n import LANGUAGES
+from crm.web.moments import spoken, when
 from segments.requests.models import Place, Request
 from segments.requests.queries import dates_of, poster_of
-
-
-def when(starts_at: datetime, ends_at: datetime, zone: ZoneInfo, language: str) -> str:
-    """A time as one says it: Tuesday, October 20, 9:30 AM – 10:30 AM."""
-    day = format_datetime(starts_at, "EEEE, MMMM d", tzinfo=zone, locale=language)
-    if language == "es":
-        day = format_datetime(starts_at, "EEEE d 'de' MMMM", tzinfo=zone, locale=language)
-    first = format_time(starts_at, "short", tzinfo=zone, locale=language)
-    last = format_time(ends_at, "short", tzinfo=zone, locale=language)
-    return f"{day}, {first} – {last}"
-
-
-def spoken(language: str) -> str:
-    """The language to word fields in: the reader's if we write it, else English."""
-    known = language.partition("-")[0]
-    return known if known in LANGUAGES else "en"
 
 
 def place_words(request: Request, school: School, language: str) -> str:
