@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-revision = '0001_tables'
+revision = "0001_tables"
 down_revision = None
 branch_labels = None
 depends_on = None
