@@ -18,6 +18,7 @@ from crm.core.database import db
 from crm.core.errors import Refused
 from crm.core.viewer import SYSTEM
 from crm.imports.interactions import import_interactions
+from crm.imports.layout import may_refuse
 from crm.imports.layouts import LAYOUTS
 from crm.imports.mapping import Directions, read_mapping
 from crm.imports.models import Fate, ImportRun
@@ -94,11 +95,19 @@ def _people_report(run: ImportRun) -> dict[str, Any]:
 def _say_unread(run: ImportRun) -> None:
     """Name the columns that nobody read, so that none is dropped silently."""
     columns = run.mapping["columns"]
-    for how, label in (
-        ("unknown", "columns we do not know (map them, or they are left out)"),
-        ("not_read", "columns that are never read"),
+    unknown = [c["title"] or "(no name)" for c in columns if c["how"] == "unknown"]
+    never = [c["title"] for c in columns if c["how"] == "not_read"]
+    for label, titles in (
+        (
+            "columns that may say who wants no mail, and nobody reads them",
+            list(filter(may_refuse, unknown)),
+        ),
+        (
+            "columns we do not know (map them, or they are left out)",
+            [title for title in unknown if not may_refuse(title)],
+        ),
+        ("columns that are never read", never),
     ):
-        titles = [c["title"] or "(no name)" for c in columns if c["how"] == how]
         if titles:
             say(f"{label}: {', '.join(titles)}")
     for school, lines in list(run.mapping.get("unknown_schools", {}).items())[:SHOWN]:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from crm.core.errors import Invalid, Refused
-from crm.imports.layout import Layout, header_key, never_read
+from crm.imports.layout import Layout, cut_length, header_key, never_read
 from crm.imports.layouts import LAYOUTS, detect
 from crm.imports.reader import Table
 from crm.imports.targets import IGNORE, LABELS, for_targeting, is_target
@@ -83,7 +83,8 @@ def plan_for(table: Table, layout: str, mapping: Directions) -> Plan:
         raise Refused([f"--layout: there is no layout called {layout!r} (known: auto, {known})"])
     found = detect(table.header) if layout == "auto" else LAYOUTS[layout]
     wanted = _wanted(table, mapping)
-    columns = tuple(_column(n, title, found, wanted) for n, title in enumerate(table.header))
+    limit = cut_length(table.header)
+    columns = tuple(_column(n, t, found, wanted, limit) for n, t in enumerate(table.header))
     targets = {column.target for column in columns}
     if not targets & set(NAMES):
         fault = (
@@ -122,17 +123,19 @@ def _wanted(table: Table, mapping: Directions) -> dict[str, str]:
     return wanted
 
 
-def _column(index: int, title: str, layout: Layout, wanted: Mapping[str, str]) -> Column:
+def _column(
+    index: int, title: str, layout: Layout, wanted: Mapping[str, str], limit: int | None = None
+) -> Column:
     if never_read(title):
         return Column(index, title, None, "not_read")
     target = wanted.get(title, wanted.get(header_key(title)))
     if target is not None:
         gone = target == IGNORE
         return Column(index, title, None if gone else target, "ignored" if gone else "mapping")
-    target = layout.target_of(title)
+    target, known = layout.read(title, limit=limit)
     if target is not None:
         return Column(index, title, target, "layout")
-    return Column(index, title, None, "ignored" if layout.knows(title) else "unknown")
+    return Column(index, title, None, "ignored" if known else "unknown")
 
 
 def _values(

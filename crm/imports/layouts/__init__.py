@@ -27,7 +27,10 @@ FRAMES: dict[str, Frame] = {
 
 
 def detect(titles: tuple[str, ...]) -> Layout:
-    """The layout with most of its own columns in the file; a spreadsheet if none has enough."""
-    scored = [(layout.score(titles), layout) for layout in LAYOUTS.values() if layout.signature]
-    likely = [(score, layout) for score, layout in scored if score >= layout.needed]
-    return max(likely, key=lambda pair: pair[0])[1] if likely else SPREADSHEET
+    """The layout with most of its own columns in the file, cut names last; else a spreadsheet."""
+    for cut in (False, True):
+        scored = [(x.score(titles, cut=cut), x) for x in LAYOUTS.values() if x.signature]
+        likely = [(score, layout) for score, layout in scored if score >= layout.needed]
+        if likely:
+            return max(likely, key=lambda pair: pair[0])[1]
+    return SPREADSHEET

@@ -45,8 +45,8 @@ CIVICRM = Layout(
         "state": _placed("State"),
         "postal_code": _placed("Postal Code"),
         "deceased": ("Deceased", "Deceased / Closed"),
-        "do_not_email": ("Do Not Email",),
-        "opt_out": ("No Bulk Emails (User Opt Out)", "No Bulk Emails"),
+        "do_not_email": ("Do Not Email", "Do Not Use E-mail"),
+        "opt_out": ("No Bulk Emails (User Opt Out)", "No Bulk Emails", "Is Opt Out"),
         "role": ("Contact Type", "Contact Subtype", "Contact is in Trash"),
     },
     left_out=(

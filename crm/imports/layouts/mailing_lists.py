@@ -30,8 +30,9 @@ ALUMNI360 = Layout(
         "job_title": ("Job Title", "Position"),
         "field_of_work": ("Industry",),
         "deceased": ("Deceased",),
-        "do_not_email": ("Do Not Email",),
-        "opt_out": ("Unsubscribed", "Opt Out"),
+        "do_not_contact": ("Do Not Contact",),
+        "do_not_email": ("Do Not Email", "No Email"),
+        "opt_out": ("Unsubscribed", "Opt Out", "Email Opt Out"),
     },
     left_out=(
         "Preferred Phone", "Preferred Phone (mobile|work|home)", "Preferred Email", "Country",

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from crm.imports.layout import Layout
 
+OTHER_ROLES = (
+    "administrator", "aide", "counselor", "districtadministrator", "guardian", "parent",
+    "principal", "proctor", "relative", "siteadministrator", "systemadministrator", "teacher",
+)  # fmt: skip
+"""Every role of versions 1.1 and 1.2 but student."""
 ONEROSTER = Layout(
     key="oneroster",
     label="OneRoster users",
@@ -36,5 +41,8 @@ ONEROSTER = Layout(
         "dateLastModified", "enabledUser", "username", "userIds", "agentSourcedIds",
         "userMasterIdentifier", "pronouns", "resourceSourcedIds",
     ),
-    values={"status": {"active": "enrolled", "inactive": "left", "tobedeleted": "left"}},
+    values={
+        "status": {"active": "enrolled", "inactive": "left", "tobedeleted": "left"},
+        "role": dict.fromkeys(OTHER_ROLES, "skip"),
+    },
 )  # fmt: skip

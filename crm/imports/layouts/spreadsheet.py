@@ -77,7 +77,8 @@ SPREADSHEET = Layout(
         "do_not_email": ("Do Not Email", "No Email", "Do Not E-mail", "Email Opt Out"),
         "opt_out": (
             "Opt Out", "Unsubscribed", "Opted Out", "Has Opted Out of Email", "Unsubscribe",
-            "No Bulk Emails (User Opt Out)", "No Bulk Emails",
+            "No Bulk Emails (User Opt Out)", "No Bulk Emails", "Unsub Time", "UNSUB_TIME",
+            "Unsubscribed At", "Opt Out Date", "Email Opted Out", "Email Unsubscribed",
         ),
         "opt_in": ("Opt In", "Email Opt In", "Subscribed", "Subscribe", "Newsletter", "Opted In"),
         "role": ("Role", "Person Type", "Type", "Constituent Type", "Affiliation"),

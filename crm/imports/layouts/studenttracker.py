@@ -35,6 +35,7 @@ STUDENTTRACKER = Layout(
         "ENROLL_BEGIN", "Enrollment End", "ENROLL_END", "Class Level", "Graduated", "Graduated?",
         "Graduation Date", "GRAD_DATE", "Degree Title", "Major", "College Sequence", "COLLEGE_SEQ",
         "Program Code", "Reporting_Year", "LEA",
+        *(f"ENROLL_{what}_{n}" for what in ("MAJOR", "CIP") for n in (1, 2)),
         *(f"Enrollment {what} {n}" for what in ("Major", "CIP") for n in (1, 2)),
         *(f"Degree {what} {n}" for what in ("Major", "CIP") for n in (1, 2, 3, 4)),
     ),
