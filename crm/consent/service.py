@@ -6,7 +6,7 @@ mail provider may only tighten (law 3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -64,9 +64,12 @@ def withdraw_many(
     source: ConsentSource,
     at: datetime,
     reference: str = "",
-    wording: str = "",
+    wording: str | ColumnElement[str] = "",
 ) -> int:
-    """Stop a topic (or all) for many people in one statement; answers how many entries were new."""
+    """Stop a topic (or all) for many people in one statement; answers how many entries were new.
+
+    `wording` may differ by person: an expression correlated on `Alumnus.id`.
+    """
     entry = {"topic_key": topic_key, "source": source, "at": at, "reference": reference}
     return _add(session, alumnus_ids, ConsentState.WITHDRAWN, entry, wording)
 
@@ -123,19 +126,22 @@ def _add(
     alumnus_ids: Sequence[int] | Select[Any],
     state: ConsentState,
     entry: dict[str, Any],
-    wording: str,
+    wording: str | ColumnElement[str],
 ) -> int:
     """Add one entry for each person whose latest word is another; answers how many."""
-    if len(wording) > MAX_WORDING or "\x00" in wording + entry["reference"]:
+    plain = wording if isinstance(wording, str) else ""
+    if len(plain) > MAX_WORDING or "\x00" in plain + entry["reference"]:
         raise Invalid(f"Use at most {MAX_WORDING} characters.", field="wording")
     topic_key = entry["topic_key"]
     if topic_key is not None and session.get(Topic, topic_key) is None:
         raise Invalid(f"There is no topic called {topic_key!r}.", field="topic_key")
     session.flush()
-    values = {**entry, "state": state, "wording": wording.strip()}
-    columns = {
+    values = {**entry, "state": state, "wording": plain.strip()}
+    columns: dict[str, ColumnElement[Any]] = {
         name: literal(value, getattr(ConsentEntry, name).type) for name, value in values.items()
     }
+    if not isinstance(wording, str):
+        columns["wording"] = wording
     people = select(Alumnus.id, *columns.values()).where(
         Alumnus.id.in_(alumnus_ids), ~_holds(topic_key, state)
     )
@@ -167,9 +173,11 @@ def suppress(
     reason: SuppressionReason,
     source: str,
     at: datetime,
+    sources: Mapping[str, str] | None = None,
 ) -> int:
     """Never mail these addresses again; answers how many that is news for.
 
+    `sources` says of single addresses, by their comparable form, more exactly where it comes from.
     One that is suppressed already keeps its reason unless the new one weighs more. What was known
     before the person themselves lifted a suppression does not bring it back.
     """
@@ -177,11 +185,20 @@ def suppress(
     if not keys:
         return 0
     weight = case(*((Suppression.reason == r, w) for r, w in WEIGHT.items()), else_=0)
-    rows = [{"address_key": key, "reason": reason, "source": source, "at": at} for key in keys]
+    told = sources or {}
+    rows = [
+        {"address_key": key, "reason": reason, "source": told.get(key, source), "at": at}
+        for key in keys
+    ]
     statement = insert(Suppression).values(rows)
     statement = statement.on_conflict_do_update(
         index_elements=[Suppression.address_key],
-        set_={"reason": reason, "source": source, "at": at, "lifted_at": None},
+        set_={
+            "reason": reason,
+            "source": statement.excluded.source,
+            "at": at,
+            "lifted_at": None,
+        },
         where=case(
             (Suppression.lifted_at.is_not(None), Suppression.lifted_at < at),
             else_=weight < WEIGHT[reason],

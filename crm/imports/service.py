@@ -103,7 +103,7 @@ def run_people(
     merge_lines(session)
     find_changes(session, job.schema, Rules(job.plan.layout.roster, job.at.date()))
     if apply:
-        write_people(session, job.schema, source=job.source, at=job.at)
+        write_people(session, job.schema, source=job.source, filename=job.run.filename, at=job.at)
     totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply)
     _note_run(session, job, totals, unknown, by=by, applied=apply)
 

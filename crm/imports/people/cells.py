@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from crm.imports.reader import Batch
 from crm.imports.values import MAX_TEXT, Cache, clean
 
 V = TypeVar("V")
+_IDENTITY_NUMBER = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)")
 
 
 class Fault(str):
@@ -43,6 +45,7 @@ class Cells:
         self.columns: list[Sequence[str]] = list(zip(*batch.rows, strict=True))
         self.notes: defaultdict[int, list[str]] = defaultdict(list)
         self.fates: dict[int, tuple[str, str]] = {}
+        self.no_news = {t: re.compile(p, re.I) for t, p in plan.layout.no_news.items()}
 
     def blank(self) -> list[Any]:
         """A column of nothing."""
@@ -54,6 +57,8 @@ class Cells:
         if not indices or not self.count:
             return None
         columns = [self.text(index) for index in indices]
+        if nothing := self.no_news.get(target):
+            columns = [["" if nothing.fullmatch(t) else t for t in texts] for texts in columns]
         first, *others = columns
         for other in others:
             first = [a or b for a, b in zip(first, other, strict=True)]
@@ -68,12 +73,22 @@ class Cells:
             texts = [cell.strip() for cell in column]
         else:
             texts = [clean(cell) for cell in column]
+        if "-" in joined and _IDENTITY_NUMBER.search(joined):
+            self._hide_identity_numbers(index, texts)
         if len(joined) > MAX_TEXT and max(map(len, texts)) > MAX_TEXT:
             for row, cell in enumerate(texts):
                 if len(cell) > MAX_TEXT:
                     self.fates.setdefault(row, ("reject", self._long(index, cell)))
                     texts[row] = ""
         return texts
+
+    def _hide_identity_numbers(self, index: int, texts: list[str]) -> None:
+        """Whatever the column is called: what is written like a social security number goes."""
+        for row, cell in enumerate(texts):
+            if _IDENTITY_NUMBER.search(cell):
+                texts[row] = ""
+                title = self.titles[index] or f"column {index + 1}"
+                self.note(row, f"{title} holds what looks like a social security number; left out")
 
     def parsed(self, target: str, cache: Cache[Any]) -> list[Any]:
         """The values of a target; a cell that cannot be read is noted and left out."""

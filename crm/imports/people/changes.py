@@ -228,29 +228,37 @@ def _find_interests(session: Session) -> None:
 def _find_refusals(session: Session, schema: Schema) -> None:
     """Withdrawals and suppressions that are news.
 
+    A no on a line that finds nobody (doubtful, rejected, skipped) still closes its addresses.
     A file that said so before has no news for a person who since asked for mail again themselves.
     """
     session.execute(
         text(
             """create temporary table import_withdrawal on commit drop as
-            select p.person from import_person p where p.opt_out and not exists (
+            select p.person, min(r.line) as line
+            from import_person p join import_match m using (person)
+            join import_row r on r.line = m.line and r.opt_out
+            where p.opt_out and not exists (
                 select from consent_entry e
                 where e.alumnus_id = p.person and e.topic_key is null and e.state = 'withdrawn'
                     and (e.source = 'import' or not exists (
                         select from consent_entry l
                         where l.alumnus_id = e.alumnus_id and l.id > e.id
-                            and l.state <> e.state)))"""
+                            and l.state <> e.state)))
+            group by p.person"""
         )
     )
-    create_stage(session, "import_suppression", {"person": "bigint", "key": "text"})
+    create_stage(
+        session, "import_suppression", {"person": "bigint", "key": "text", "line": "integer"}
+    )
     for slot in schema.slots:
         if slot.kind.value == "email" and slot.mutable:
             session.execute(
                 text(
                     f"""insert into import_suppression
-                    select distinct m.person, r.{slot.key}
-                    from import_match m join import_row r using (line)
-                    where m.person is not null and r.suppress and r.{slot.key} is not null
+                    select m.person, r.{slot.key}, r.line
+                    from import_row r left join import_match m using (line)
+                    where (r.suppress or (r.opt_out and m.person is null))
+                        and r.{slot.key} is not null
                         and not exists (
                             select from suppression s where s.address_key = r.{slot.key})"""
                 )

@@ -47,6 +47,7 @@ PUBLIC_HOSTS = frozenset(
     ]
 )
 """Mail hosts open to everybody: an address there is never a school's."""
+_SEVERAL = re.compile(r"[;,\s/|]+")
 _K12 = re.compile(r".*\.k12\.[a-z]{2}\.us")
 OWN, SCHOOL = ContactOwner.OWN.value, ContactOwner.SCHOOL.value
 
@@ -83,6 +84,7 @@ class Contacts:
             mail = slot.kind is ContactKind.EMAIL
             texts = [text if ("@" in text) is mail else "" for text in texts]
         if slot.kind is ContactKind.EMAIL:
+            self._take_first(slot, cells, texts)
             values: list[Any] = list(map(_email, texts))
         elif slot.kind is ContactKind.PHONE:
             values = list(map(self.phones.__getitem__, texts))
@@ -94,6 +96,17 @@ class Contacts:
                 cells.note(row, f"{title} “{texts[row][:40]}” {value}; left out")
                 values[row] = None
         return values
+
+    def _take_first(self, slot: Slot, cells: Cells, texts: list[str]) -> None:
+        """Of several addresses in one cell the first is read; the others are named."""
+        for row, text in enumerate(texts):
+            if text.count("@") > 1:
+                first, *others = [t for t in _SEVERAL.split(text) if "@" in t]
+                if others:
+                    texts[row] = first.strip("<>")
+                    title = cells.titles[slot.index]
+                    left = ", ".join(others)[:120]
+                    cells.note(row, f"{title} holds several addresses; {left} was left out")
 
     def _owners(self, slot: Slot, keys: list[str | None]) -> list[str | None]:
         """own or school for each address of a column that may hold either."""

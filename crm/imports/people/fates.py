@@ -73,7 +73,7 @@ def _gather_news(session: Session) -> None:
                     from import_new_interest group by person
                 union all select person, 'opted_out', 'true'::jsonb
                     from import_withdrawal where person > 0
-                union all select person, 'suppressed', jsonb_agg(key)
+                union all select person, 'suppressed', jsonb_agg(distinct key)
                     from import_suppression where person > 0 group by person
             ) news group by person"""
         )

@@ -18,6 +18,7 @@ from crm.alumni.names import name_key, sort_key, words
 from crm.imports.mapping import Plan
 from crm.imports.people.cells import Cells, Fault, faulting
 from crm.imports.people.contacts import Contacts
+from crm.imports.people.couples import leave_couples
 from crm.imports.people.schema import Schema
 from crm.imports.people.schooling import Schoolings
 from crm.imports.reader import Batch, Table
@@ -176,8 +177,9 @@ class Rows:
         }
         left = told.pop("opt_out")
         suppress = told.pop("do_not_email")
-        opted = cells.texts("opt_in")
-        refused = [self.flags[text] is False for text in opted] if opted else cells.blank()
+        opted = zip(*map(cells.text, self.plan.of("opt_in")), strict=True)
+        refused = [any(self.flags[text] is False for text in row) for row in opted]
+        refused = refused or cells.blank()
         told["opt_out"] = [
             (a or b or c) or None for a, b, c in zip(left, suppress, refused, strict=True)
         ]
@@ -185,16 +187,21 @@ class Rows:
         return told
 
     def _flag(self, cells: Cells, target: str) -> list[Any]:
-        texts = cells.texts(target)
-        if texts is None:
-            return cells.blank()
+        """True where any of the target's columns says so."""
+        columns = [self._marks(cells, index, target) for index in self.plan.of(target)]
+        if len(columns) < 2:
+            return columns[0] if columns else cells.blank()
+        return [any(row) or None for row in zip(*columns, strict=True)]
+
+    def _marks(self, cells: Cells, index: int, target: str) -> list[Any]:
+        texts = cells.text(index)
         if table := self.plan.values.get(target):
             other = table.get("*")
             texts = [t and table.get(t.casefold(), t if other is None else other) for t in texts]
         values = list(map(self.flags.__getitem__, texts))
         for row, value in enumerate(values):
             if value.__class__ is Fault:
-                cells.note(row, f"{cells.title(target)} “{texts[row][:40]}” was read as yes")
+                cells.note(row, f"{cells.titles[index]} “{texts[row][:40]}” was read as yes")
                 values[row] = True
         return [value or None for value in values]
 
@@ -261,6 +268,7 @@ class Rows:
     def _judge(self, cells: Cells, found: dict[str, list[Any]]) -> None:
         """Say which rows cannot be anybody: no name, staff, or nothing to tell people apart by."""
         self._judge_roles(cells)
+        leave_couples(cells, found)
         ids = [found[self.schema.id_column(system)] for system in self.schema.systems]
         known = [found[name] for name in ("birth_date", "class_year", "school_id")]
         known += [found[slot.key] for slot in self.schema.slots if slot.mutable]

@@ -27,6 +27,7 @@ SOURCES = {
     "opt_out": ("opt_out", "do_not_email", "opt_in"),
     "suppress": ("do_not_email",),
     "school_id": ("school", "school.graduated"),
+    "college": ("college", "school"),
     "school_status": ("status", "grade", "graduated_on"),
 }
 """Which targets fill a column, where it is not the one of the same name."""
@@ -119,6 +120,8 @@ def schema_for(plan: Plan) -> Schema:
             slots.append(Slot(len(slots), index, kind, owner, contact.judged, contact.mixed))
     targets = set(plan.targets())
     filled = {n for n in SCALARS if n in ALWAYS or targets & set(SOURCES.get(n, (n,)))}
+    if plan.layout.roster and "college" not in targets:
+        filled.discard("college")
     if any(custom_name(target) for target in targets):
         filled.add("custom")
     return Schema(tuple(systems), tuple(slots), frozenset(filled))

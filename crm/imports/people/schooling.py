@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
@@ -14,6 +15,8 @@ from crm.imports.values import Cache, school_year_of
 from crm.schools.aliases import code_key, keys_of
 
 FAKE, UNKNOWN = 0, -1
+_COLLEGE = re.compile(r"\b(college|university|institute of technology|polytechnic)\b", re.I)
+_SCHOOL = re.compile(r"\b(high|middle|elementary|primary|academy|prep|hs|early college)\b", re.I)
 MAX_UNKNOWN = 1_000
 LAST_GRADE = 12
 
@@ -62,14 +65,31 @@ class Schoolings:
             if exit_day is not None and school_year_of(exit_day) == years[row]:
                 graduated_on[row] = exit_day
         credentials = cells.texts("credential")
-        return {
-            "school_id": self._schools(cells),
+        found = {
             "school_status": statuses,
             "class_year": years,
             "left_on": left_on,
             "graduated_on": graduated_on,
             "credential": [t or None for t in credentials] if credentials else cells.blank(),
         }
+        colleges = [t or None for t in cells.texts("college") or cells.blank()]
+        if not self.plan.layout.roster:
+            self._set_colleges_apart(cells, found, colleges)
+        return {**found, "school_id": self._schools(cells), "college": colleges}
+
+    def _set_colleges_apart(
+        self, cells: Cells, found: dict[str, list[Any]], colleges: list[str | None]
+    ) -> None:
+        """Lists of constituents name any school: a college's year and degree are not ours."""
+        names = cells.texts("school") or ()
+        for row, name in enumerate(names):
+            if self.by_text[name] == UNKNOWN and _COLLEGE.search(name) and not _SCHOOL.search(name):
+                for column in found.values():
+                    column[row] = None
+                colleges[row] = colleges[row] or name
+                cells.note(
+                    row, f"“{name[:60]}” was read as a college; its year is no class of ours"
+                )
 
     def _statuses(
         self, cells: Cells, graduated_on: list[Any], left_on: list[Any], grades: list[str]

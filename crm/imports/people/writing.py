@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, column, select, table, text
+from sqlalchemy import BigInteger, String, column, select, table, text
 from sqlalchemy.orm import Session
 
+from crm.alumni.models import Alumnus
 from crm.alumni.names import name_key, sort_key
 from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.service import suppress, withdraw_many
@@ -31,10 +32,12 @@ from crm.imports.people.schema import Schema
 from crm.imports.staging import drop_stages
 
 BATCH = 5_000
-REFUSED = table("import_refused", column("id", BigInteger))
+REFUSED = table("import_refused", column("id", BigInteger), column("place", String))
 
 
-def write_people(session: Session, schema: Schema, *, source: str, at: datetime) -> None:
+def write_people(
+    session: Session, schema: Schema, *, source: str, filename: str, at: datetime
+) -> None:
     """Write every create and update; `source` names the import in what it leaves behind."""
     values: dict[str, Any] = {"at": at, "source": source, "today": at.date()}
     drop_stages(session, ["import_created", "import_refused"])
@@ -62,7 +65,7 @@ def write_people(session: Session, schema: Schema, *, source: str, at: datetime)
         f"""select c.person from import_changed c where {changed}
         union select n.id from import_created n join import_several using (person)""",
     )
-    _refuse(session, source=source, at=at)
+    _refuse(session, source=source, filename=filename, at=at)
 
 
 def _insert_people(session: Session, values: dict[str, Any]) -> None:
@@ -242,24 +245,33 @@ def rename(session: Session, people: str) -> None:
         last = rows[-1].id
 
 
-def _refuse(session: Session, *, source: str, at: datetime) -> None:
-    """Write what the file says of people who want no mail; a file only ever tightens."""
+def _refuse(session: Session, *, source: str, filename: str, at: datetime) -> None:
+    """Write what the file says of people who want no mail; a file only ever tightens.
+
+    The ledger names the file and the line.
+    """
     session.execute(
         text(
             """create temporary table import_refused on commit drop as
-            select coalesce(n.id, w.person) as id
+            select coalesce(n.id, w.person) as id, :filename || ', line ' || w.line as place
             from import_withdrawal w left join import_created n using (person)"""
-        )
+        ),
+        {"filename": filename},
     )
+    place = select(REFUSED.c.place).where(REFUSED.c.id == Alumnus.id).scalar_subquery()
     withdraw_many(
         session, select(REFUSED.c.id), topic_key=None, source=ConsentSource.IMPORT, at=at,
-        reference=source,
+        reference=source, wording=place,
     )  # fmt: skip
     last = ""
     statement = text(
-        f"""select distinct key from import_suppression where key > :last order by key
-        limit {BATCH}"""
+        f"""select key, min(line) as line from import_suppression where key > :last
+        group by key order by key limit {BATCH}"""
     )
-    while keys := session.scalars(statement, {"last": last}).all():
-        suppress(session, keys, reason=SuppressionReason.IMPORTED, source=source, at=at)
-        last = keys[-1]
+    while rows := session.execute(statement, {"last": last}).all():
+        places = {key: f"{source} {filename}, line {line}" for key, line in rows}
+        suppress(
+            session, places, reason=SuppressionReason.IMPORTED, source=source, sources=places,
+            at=at,
+        )  # fmt: skip
+        last = rows[-1].key
