@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from flask import g, redirect, request, url_for
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import Label, func, select
 from sqlalchemy.orm import Session
 
-from crm.accounts.models import User, UserScope
+from crm.accounts.models import RolePermission, User, UserScope
+from crm.core import clock
 from crm.core.errors import NotAllowed
-from crm.core.viewer import Permission, Role, Viewer
+from crm.core.viewer import Permission, Role, Viewer, permissions_of
 from crm.schools.models import School
+from crm.web.errors import way_back
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def requires(permission: Permission) -> Callable[[F], F]:
-    """Let a route be used only by a signed-in account whose role has the permission."""
+def requires(
+    permission: Permission, *, fresh: bool = False, enrolling: bool = False
+) -> Callable[[F], F]:
+    """Let a route be used only by a signed-in account that has the permission.
+
+    Whoever owes a second factor is led to its page (`enrolling` marks that page and its parts).
+    `fresh` asks an account that has one for it again after a quarter of an hour.
+    """
 
     def decorate(view: F) -> F:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not current_user.is_authenticated:
-                back = (
-                    request.full_path
-                    if request.method == "GET" and request.query_string
-                    else request.path
-                )
-                return redirect(url_for("accounts.sign_in", next=back))
+                return redirect(url_for("accounts.sign_in", next=_here()))
+            at = clock.now()
+            if not enrolling and current_user.due_at is not None and current_user.due_at <= at:
+                return redirect(url_for("accounts.second_factor"), 303)
             if not current_viewer().may(permission):
                 raise NotAllowed("Your account does not include this.")
+            if fresh and not current_user.is_fresh(at):
+                back = _here() if request.method == "GET" else way_back() or "/"
+                return redirect(url_for("accounts.confirm_factor", next=back), 303)
             return view(*args, **kwargs)
 
         guarded.access = permission  # type: ignore[attr-defined]
         return cast(F, guarded)
 
     return decorate
+
+
+def _here() -> str:
+    """The address of this request, to come back to."""
+    with_query = request.method == "GET" and request.query_string
+    return request.full_path if with_query else request.path
 
 
 def public(view: F) -> F:
@@ -57,8 +72,19 @@ def current_viewer() -> Viewer:
     return cast(Viewer, g.viewer)
 
 
-def viewer_for(session: Session, user: User) -> Viewer:
-    """The viewer that an account becomes, with its clusters resolved to schools."""
+def role_changes(role: Any) -> Label[Any]:
+    """What the district granted or took from a role: a subquery of permission → granted."""
+    pairs = func.jsonb_object_agg(RolePermission.permission, RolePermission.granted)
+    return select(pairs).where(RolePermission.role == role).scalar_subquery().label("changes")
+
+
+def viewer_for(session: Session, user: User, changes: Mapping[str, bool] | None = None) -> Viewer:
+    """The viewer that an account becomes, with its clusters resolved to schools.
+
+    `changes` are the district's decisions about its role; they are read if not given.
+    """
+    if changes is None:
+        changes = session.scalar(select(role_changes(user.role))) or {}
     schools = None
     if user.role is not Role.COORDINATOR:
         scopes = session.execute(
@@ -71,4 +97,7 @@ def viewer_for(session: Session, user: User) -> Viewer:
             school_ids |= set(session.scalars(inside))
         whole_district = user.role is Role.VIEWER and not scopes
         schools = None if whole_district else frozenset(school_ids)
-    return Viewer(user_id=user.id, role=user.role, name=user.name, school_ids=schools)
+    return Viewer(
+        user_id=user.id, role=user.role, name=user.name, school_ids=schools,
+        permissions=permissions_of(user.role, changes),
+    )  # fmt: skip

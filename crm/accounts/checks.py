@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
+from sqlalchemy import func, select
+
+from crm.accounts.models import SecondFactor, User
+from crm.core.application import current_settings
+from crm.core.database import db
+from crm.core.extend import Check
+from crm.core.viewer import Role
 
 CHECK_NAMES = {
     "secret key": _("secret key"),
@@ -19,4 +30,25 @@ CHECK_NAMES = {
     "one-click unsubscribe": _("one-click unsubscribe"),
     "outbox": _("outbox"),
     "uncertain mail": _("uncertain mail"),
+    "second factor": _("second factor"),
 }
+
+
+def coordinators_without_factor(_at: datetime) -> Iterator[Check]:
+    """Whether everybody who can reach all records shows more than a mailed code.
+
+    In mailbox mode nobody is made to: every mail is read in the app there.
+    """
+    proven = select(SecondFactor.user_id).where(SecondFactor.confirmed_at.is_not(None))
+    without = select(func.count()).where(
+        User.role == Role.COORDINATOR, User.active, User.id.not_in(proven)
+    )
+    count = db.session.execute(without).scalar_one()
+    db.session.rollback()
+    if not count:
+        yield Check("second factor", "ok", gettext("every coordinator has one"))
+        return
+    detail = ngettext("%(num)d coordinator has none", "%(num)d coordinators have none", count)
+    advice = gettext("They set it up at Settings, My account.")
+    at_work = current_settings().mail != "mailbox"
+    yield Check("second factor", "warn" if at_work else "ok", detail, advice)

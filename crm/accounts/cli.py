@@ -1,4 +1,4 @@
-"""Commands of the accounts area: `users invite`, `users list`, `users deactivate`."""
+"""Commands of the accounts area: `users invite`, `list`, `deactivate`, `reset-factor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from crm.accounts import queries, service
+from crm.accounts import factor, queries, service
 from crm.accounts.models import User
 from crm.core import clock
 from crm.core.cli import reporting
@@ -68,6 +68,20 @@ def deactivate(email: str) -> dict[str, Any]:
     service.deactivate(db.session(), user, by=SYSTEM, at=clock.now())
     db.session.commit()
     return {"email": user.email, "active": user.active}
+
+
+@users.command("reset-factor")
+@click.argument("email")
+@reporting
+def reset_factor(email: str) -> dict[str, Any]:
+    """Take away the second factor of somebody who lost it; a mail tells them."""
+    user = queries.user_by_email(db.session(), service.staff_address(email))
+    if user is None:
+        raise Refused([f"Nobody has an account with the address {email}."])
+    had = factor.confirmed(db.session(), user.id) is not None
+    factor.reset(db.session(), user, by=SYSTEM, at=clock.now())
+    db.session.commit()
+    return {"email": user.email, "had_factor": had}
 
 
 def _ids(column: Any, key: Any, wanted: tuple[str, ...], fault: str) -> list[int]:

@@ -45,6 +45,17 @@ class CodeForm(Form):
     )  # fmt: skip
 
 
+class FactorForm(Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = StringField(
+        _("Code"),
+        [validators.InputRequired(), validators.Length(max=20)],
+        render_kw={"autocomplete": "one-time-code", "autofocus": True, "maxlength": 20},
+    )
+    next = HiddenField()
+
+
 class AccountForm(Form):
     """One's own name and language."""
 

@@ -72,6 +72,7 @@ def open_sessions(session: Session, user_id: int, *, at: datetime) -> list[Staff
     statement = select(StaffSession).where(
         StaffSession.user_id == user_id,
         StaffSession.ended_at.is_(None),
+        StaffSession.half.is_(False),
         StaffSession.expires_at > at,
         StaffSession.seen_at > at - IDLE,
     )

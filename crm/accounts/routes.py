@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,8 +11,8 @@ from flask import session as cookie
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from crm.accounts import queries, sessions, signin
-from crm.accounts.access import public, requires
+from crm.accounts import audit, factor, queries, sessions, signin
+from crm.accounts.access import current_viewer, public, requires
 from crm.accounts.forms import AddressForm, CodeForm
 from crm.accounts.models import User
 from crm.core import clock
@@ -67,7 +68,7 @@ def code() -> Any:
         user = signin.enter_code(db.session(), asked["browser"], typed, client=client(), at=at)
         db.session.commit()
         if user is not None:
-            return welcome(user, asked["next"])
+            return welcome(user, asked["next"], how="code")
         form.code.errors = [_("This code is wrong, or too old. Look at the newest mail.")]
     return render_template("crm/accounts/code.html", form=form, email=asked["email"])
 
@@ -91,22 +92,27 @@ def use_link(token: str) -> Any:
     if user is None:
         db.session.rollback()
         return render_template("crm/accounts/link_over.html"), 410
-    return welcome(user, "/")
+    return welcome(user, "/", how="link")
 
 
 @bp.post("/sign-out")
 @public
 def sign_out() -> Any:
     """End this session for good."""
+    if current_user.is_authenticated:
+        by = current_viewer()
+        audit.record(
+            db.session(), "user.signed_out", kind="user", key=by.user_id, by=by, at=clock.now()
+        )
     sessions.sign_out(db.session(), at=clock.now())
     db.session.commit()
     flash(_("You are signed out."))
     return redirect(url_for("accounts.sign_in"), 303)
 
 
-@bp.get("/audit")
+@bp.get("/audit", endpoint="audit")
 @requires(Permission.AUDIT)
-def audit() -> Any:
+def trail() -> Any:
     """Who did what, when."""
     kind = request.args.get("kind") or None
     if kind and "\x00" in kind:
@@ -116,11 +122,19 @@ def audit() -> Any:
     return render_template("crm/accounts/audit.html", page=page, kinds=kinds, kind=kind)
 
 
-def welcome(user: User, target: str) -> Any:
-    """Begin a new session and go on."""
-    agent = request.user_agent.string
-    sessions.sign_in(db.session(), user, at=clock.now(), agent=agent)
-    db.session.commit()
+def welcome(user: User, target: str, *, how: str, factor_at: datetime | None = None) -> Any:
+    """Begin a new session and go on; before that to the second factor, if there is one to give."""
+    session, at, agent = db.session(), clock.now(), request.user_agent.string
+    if factor_at is None and factor.confirmed(session, user.id):
+        sessions.sign_half_in(session, user, at=at, agent=agent, target=same_site(target))
+        session.commit()
+        return redirect(url_for("accounts.enter_factor"), 303)
+    signin.tell_of_new_device(session, user, agent=agent, at=at)
+    sessions.sign_in(session, user, at=at, agent=agent, factor_at=factor_at)
+    audit.record(
+        session, "user.signed_in", kind="user", key=user.id, by=current_viewer(), at=at, how=how
+    )
+    session.commit()
     return redirect(same_site(target), 303)
 
 

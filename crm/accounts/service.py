@@ -108,6 +108,8 @@ def set_access(
     if user.role is role and same:
         return
     old_role, user.role = user.role, role
+    if role is Role.COORDINATOR and user.factor_asked_at is None:
+        user.factor_asked_at = at
     session.execute(delete(UserScope).where(UserScope.user_id == user.id))
     session.add_all(UserScope(user_id=user.id, school_id=s) for s in sorted(set(school_ids)))
     session.add_all(UserScope(user_id=user.id, cluster_id=c) for c in sorted(set(cluster_ids)))
@@ -168,6 +170,18 @@ def end_sessions(session: Session, user_id: int, *, at: datetime) -> None:
 def sign_out_everywhere(session: Session, user: User, *, by: Viewer, at: datetime) -> None:
     """End every session of an account that stays open."""
     end_sessions(session, user.id, at=at)
+    audit.record(session, "user.sessions_ended", kind="user", key=user.id, by=by, at=at)
+    session.flush()
+
+
+def end_other_sessions(
+    session: Session, user: User, here: int, *, by: Viewer, at: datetime
+) -> None:
+    """End every session of an account but the one in use."""
+    statement = update(StaffSession).where(
+        StaffSession.user_id == user.id, StaffSession.ended_at.is_(None), StaffSession.id != here
+    )
+    session.execute(statement.values(ended_at=at))
     audit.record(session, "user.sessions_ended", kind="user", key=user.id, by=by, at=at)
     session.flush()
 

@@ -8,7 +8,7 @@ from flask import current_app, flash, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from crm.accounts import forms, queries, service
+from crm.accounts import factor, forms, queries, service
 from crm.accounts.access import current_viewer, requires
 from crm.accounts.checks import CHECK_NAMES
 from crm.accounts.devices import device
@@ -38,7 +38,7 @@ def settings() -> Any:
     sessions = queries.open_sessions(db.session(), user.id, at=at)
     return render_template(
         "crm/accounts/settings.html", form=form, sessions=sessions, device=device,
-        here=current_user.session_id,
+        here=current_user.session_id, has_factor=current_user.has_factor,
     )  # fmt: skip
 
 
@@ -53,6 +53,17 @@ def end_session(session_id: int) -> Any:
     return redirect(url_for("accounts.settings"), 303)
 
 
+@bp.post("/settings/sessions/end-others")
+@requires(Permission.HOME)
+def end_other_sessions() -> Any:
+    """Sign me out everywhere but here."""
+    user, here = current_user.user, current_user.session_id
+    service.end_other_sessions(db.session(), user, here, by=current_viewer(), at=clock.now())
+    db.session.commit()
+    flash(_("You are signed in nowhere else."))
+    return redirect(url_for("accounts.settings"), 303)
+
+
 @bp.get("/settings/users")
 @requires(Permission.SETTINGS)
 def users() -> Any:
@@ -62,7 +73,7 @@ def users() -> Any:
 
 
 @bp.route("/settings/users/invite", methods=["GET", "POST"])
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def invite() -> Any:
     """Make an account and mail its link."""
     form = with_places(InviteForm(role="school"))
@@ -81,7 +92,7 @@ def invite() -> Any:
 
 
 @bp.route("/settings/users/<int:user_id>", methods=["GET", "POST"])
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def user(user_id: int) -> Any:
     """One account: its role and scope."""
     account = queries.load_user(db.session(), user_id)
@@ -104,12 +115,13 @@ def user(user_id: int) -> Any:
             show(form, error)
     sessions = queries.open_sessions(db.session(), account.id, at=clock.now())
     return render_template(
-        "crm/accounts/user.html", form=form, account=account, sessions=sessions, device=device
-    )
+        "crm/accounts/user.html", form=form, account=account, sessions=sessions, device=device,
+        has_factor=factor.confirmed(db.session(), account.id) is not None,
+    )  # fmt: skip
 
 
 @bp.post("/settings/users/<int:user_id>/sessions/<int:session_id>/end")
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def end_session_of(user_id: int, session_id: int) -> Any:
     """End one session of an account."""
     viewer = current_viewer()
@@ -120,7 +132,7 @@ def end_session_of(user_id: int, session_id: int) -> Any:
 
 
 @bp.post("/settings/users/<int:user_id>/sessions/end")
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def end_sessions_of(user_id: int) -> Any:
     """Sign an account out everywhere."""
     account = queries.load_user(db.session(), user_id)
@@ -131,7 +143,7 @@ def end_sessions_of(user_id: int) -> Any:
 
 
 @bp.post("/settings/users/<int:user_id>/deactivate")
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def deactivate(user_id: int) -> Any:
     """Close an account; its sessions end at once."""
     account = queries.load_user(db.session(), user_id)
@@ -142,7 +154,7 @@ def deactivate(user_id: int) -> Any:
 
 
 @bp.post("/settings/users/<int:user_id>/reactivate")
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def reactivate(user_id: int) -> Any:
     """Open a closed account again."""
     account = queries.load_user(db.session(), user_id)
@@ -153,7 +165,7 @@ def reactivate(user_id: int) -> Any:
 
 
 @bp.post("/settings/users/<int:user_id>/link")
-@requires(Permission.SETTINGS)
+@requires(Permission.SETTINGS, fresh=True)
 def fresh_link(user_id: int) -> Any:
     """Mail a fresh sign-in link."""
     account = queries.load_user(db.session(), user_id)

@@ -13,11 +13,13 @@ import secrets
 from datetime import datetime, timedelta
 
 from flask import current_app
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from crm.accounts.models import SignInCode, User
+from crm.accounts.devices import device
+from crm.accounts.models import SignInCode, StaffSession, User
 from crm.accounts.sessions import digest
 from crm.core.application import current_settings
 from crm.core.extend import extensions
@@ -26,6 +28,7 @@ from crm.core.throttle import TooMany, hit
 CODE_LIFE = timedelta(minutes=10)
 LINK_LIFE = timedelta(hours=24)
 MAX_ATTEMPTS = 5
+KNOWN_DEVICES = 200
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 DIGITS = re.compile(r"\d{6}")
 
@@ -154,6 +157,31 @@ def sign_in_link(session: Session, user: User, *, at: datetime, life: timedelta 
     )  # fmt: skip
     session.flush()
     return link_address(token)
+
+
+def tell_of_new_device(session: Session, user: User, *, agent: str, at: datetime) -> None:
+    """Mail a notice if an account signs in on a device it did not use lately, once a day at most.
+
+    Devices are told apart by their words, so that an update of the browser tells nobody anything.
+    """
+    seen = session.scalars(
+        select(StaffSession.agent)
+        .where(StaffSession.user_id == user.id, StaffSession.half.is_(False))
+        .group_by(StaffSession.agent)
+        .limit(KNOWN_DEVICES)
+    ).all()
+    with force_locale(user.language):
+        words = device(agent)
+        if not seen or words in {device(known) for known in seen}:
+            return
+    letters = extensions().letters
+    if letters is None:
+        raise LookupError("no area registered how letters are sent")
+    letters(
+        session, "new-sign-in", key=f"new-sign-in:{user.id}:{at:%Y-%m-%d}",
+        to_address=user.email, language=user.language,
+        merge={"staff_name": user.name, "device": words}, origin="link:sign-in", at=at,
+    )  # fmt: skip
 
 
 def link_address(token: str) -> str:

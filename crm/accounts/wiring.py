@@ -6,9 +6,12 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from crm.accounts import (
+    checks,
     cli,
+    factor_routes,  # noqa: F401 - routes
     models,  # noqa: F401 - tables
     probes,
+    roles_routes,  # noqa: F401 - routes
     routes,
     sessions,
     settings_routes,  # noqa: F401 - routes
@@ -28,4 +31,5 @@ def init_app(app: Flask) -> None:
     registry.navigation.append(
         NavEntry("accounts.settings", _("Settings"), "gear", 900, Permission.HOME)
     )
+    registry.checks.append(checks.coordinators_without_factor)
     registry.jobs.append(PeriodicJob("accounts.upkeep", 3_600, upkeep.forget_old))

@@ -6,6 +6,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from crm.core.errors import Refused
 
 PREFIX = "HOMECOMING_"
+LONGEST_GRACE = timedelta(days=90)
 
 
 def _http_url(value: str) -> str:
@@ -94,6 +96,9 @@ class Settings(BaseModel):
     )
     uncertain_grace: Annotated[int, Field(ge=1, le=10080)] = Field(
         15, description="minutes before a send of unknown outcome is acted on"
+    )
+    second_factor_grace: Annotated[int, Field(ge=0, le=LONGEST_GRACE.days)] = Field(
+        7, description="days that coordinators have to set up a second factor; 0: at once"
     )
     log: Literal["text", "json", "quiet"] = Field("text", description="how logs are written")
     sendgrid_api_key: str | None = Field(None, description="needed when the transport is sendgrid")

@@ -32,7 +32,7 @@ def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
     """The map of phases and stages with who moved of late; nothing while nobody stands anywhere."""
     if not viewer.may(Permission.PEOPLE_VIEW):
         return None
-    scope = ("continuum", viewer.school_ids, viewer.role)
+    scope = ("continuum", viewer.sight)
     found = remembered(scope, at, lambda: continuum_map(db.session(), viewer, at))
     if not found.total:
         return None

@@ -44,7 +44,7 @@ class JourneyView:
 
 def journey_view(session: Session, journey: Journey, viewer: Viewer, at: datetime) -> JourneyView:
     """A journey's line in the list; slow counts are kept for a minute."""
-    scope = ("journey", journey.id, viewer.school_ids, viewer.role)
+    scope = ("journey", journey.id, viewer.sight)
 
     def count() -> tuple[dict[str, int], Sends]:
         steps = queries.send_steps(queries.versions_of(session, journey))
@@ -72,7 +72,7 @@ def picture(
     """The steps of a version with the people at each; slow counts are kept for a minute."""
     document = queries.document_of(version)
     steps = queries.send_steps([version])
-    scope = ("picture", version.id, viewer.school_ids, viewer.role)
+    scope = ("picture", version.id, viewer.sight)
 
     def count() -> tuple[Any, dict[str, Sends]]:
         sends = queries.sends_of(session, journey, steps, viewer)
