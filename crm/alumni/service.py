@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -84,23 +84,44 @@ def set_interests(
 
     Those kept keep who said so and since when. Raises `Invalid` for a key that does not exist.
     """
-    mine = Interest.alumnus_id == alumnus_id, Interest.kind == kind
-    has = set(session.scalars(select(Interest.key).where(*mine)))
-    if new := set(keys) - has:
-        table = Way if kind is InterestKind.WAY else Subject
-        known = set(session.scalars(select(table.key).where(table.key.in_(new))))
-        if unknown := sorted(new - known):
+    return bool(set_all_interests(session, alumnus_id, {kind: keys}, source=source, at=at))
+
+
+def set_all_interests(
+    session: Session,
+    alumnus_id: int,
+    wanted: Mapping[InterestKind, Collection[str]],
+    *,
+    source: str,
+    at: datetime,
+) -> frozenset[InterestKind]:
+    """`set_interests` of several kinds at once; answers the kinds that it changed."""
+    mine = Interest.alumnus_id == alumnus_id, Interest.kind.in_(wanted)
+    has = set(session.execute(select(Interest.kind, Interest.key).where(*mine)).tuples())
+    asked = {(kind, key) for kind, keys in wanted.items() for key in keys}
+    if new := sorted(asked - has):
+        _known(session, new)
+        rows = [
+            {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
+            for kind, key in new
+        ]
+        session.execute(insert(Interest).values(rows).on_conflict_do_nothing())
+    if gone := has - asked:
+        session.execute(
+            delete(Interest).where(*mine, tuple_(Interest.kind, Interest.key).in_(gone))
+        )
+    return frozenset(kind for kind, _key in (*new, *gone))
+
+
+def _known(session: Session, interests: Collection[tuple[InterestKind, str]]) -> None:
+    """Raises `Invalid` for the first kind that has a key among these which does not exist."""
+    for kind, table in ((InterestKind.WAY, Way), (InterestKind.SUBJECT, Subject)):
+        keys = {key for each, key in interests if each is kind}
+        known = set(session.scalars(select(table.key).where(table.key.in_(keys)))) if keys else ()
+        if unknown := sorted(keys.difference(known)):
             raise Invalid(
                 f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value
             )
-        rows = [
-            {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
-            for key in sorted(new)
-        ]
-        session.execute(insert(Interest).values(rows).on_conflict_do_nothing())
-    if gone := has - set(keys):
-        session.execute(delete(Interest).where(*mine, Interest.key.in_(gone)))
-    return bool(new or gone)
 
 
 def put_contact(

@@ -89,7 +89,8 @@ def claim(
     result = Claim(
         place=(rows[-1].not_before, rows[-1].id) if len(rows) == transport.size else None
     )
-    going: dict[tuple[str, bool], list[Row[Any]]] = defaultdict(list)
+    # A provider takes files for a whole request, so each mail with files is one of its own there.
+    going: dict[tuple[str, UUID | None], list[Row[Any]]] = defaultdict(list)
     skips: dict[UUID, str] = {}
     waits: dict[UUID, datetime] = {}
     for row, language, decision in decisions:
@@ -98,16 +99,15 @@ def claim(
         elif isinstance(decision, policy.Wait):
             waits[row.id] = decision.until
         else:
-            going[language, row.attached].append(row)
+            apart = row.attached and transport.files_apart
+            going[language, row.id if apart else None].append(row)
     result.skipped, result.deferred = len(skips), len(waits)
     _skip(session, skips, at)
     _defer(session, waits)
-    for (language, attached), chosen in going.items():
-        # A provider takes files for a whole request, so each mail with files is one of its own.
-        for part in [[row] for row in chosen] if attached else [chosen]:
-            name = transport.new_batch() if send_at else uuid4().hex
-            batch = (name, group, language, send_at, attached)
-            result.consignments.append(_take(session, part, batch, at))
+    for (language, _apart), chosen in going.items():
+        name = transport.new_batch() if send_at else uuid4().hex
+        batch = (name, group, language, send_at)
+        result.consignments.append(_take(session, chosen, batch, at))
     return result
 
 
@@ -202,11 +202,11 @@ def _defer(session: Session, waits: dict[UUID, datetime]) -> None:
 def _take(
     session: Session,
     rows: list[Row[Any]],
-    batch: tuple[str, Group, str, datetime | None, bool],
+    batch: tuple[str, Group, str, datetime | None],
     at: datetime,
 ) -> Consignment:
     """Mark the rows as claimed under one batch name, with the note of the attempt."""
-    batch_id, group, language, send_at, attached = batch
+    batch_id, group, language, send_at = batch
     given, parameters = rows_of(
         {"id": Uuid(), "address": Text(), "point_id": Message.contact_point_id.type},
         ({"id": row.id, "address": row.address, "point_id": row.point_id} for row in rows),
@@ -230,7 +230,13 @@ def _take(
         for row in rows
     ]  # fmt: skip
     return Consignment(
-        batch_id, group.version_id, language, group.message_class, messages, send_at, attached
+        batch_id,
+        group.version_id,
+        language,
+        group.message_class,
+        messages,
+        send_at,
+        attached=any(row.attached for row in rows),
     )
 
 

@@ -189,7 +189,7 @@ class Run:
         said = values.values_for(session, recipients, letter.names, self.at)
         files = _files(session, consignment)
         parcels = [
-            _parcel(message, letter.substitutions(own), own if leave else {}, files)
+            _parcel(message, letter.substitutions(own), own if leave else {}, files[message.id])
             for message, own in zip(consignment.messages, said, strict=True)
         ]
         session.commit()
@@ -291,9 +291,10 @@ def _parcel(
     )  # fmt: skip
 
 
-def _files(session: Session, consignment: Consignment) -> list[Attachment]:
-    """The files of a consignment, which then is a single message."""
-    if not consignment.attached:
-        return []
-    kept = attachments_of(session, consignment.messages[0].id)
-    return [Attachment(row.name, row.media_type, row.body) for row in kept]
+def _files(session: Session, consignment: Consignment) -> Mapping[UUID, list[Attachment]]:
+    """The files of each message of a consignment."""
+    found: dict[UUID, list[Attachment]] = {message.id: [] for message in consignment.messages}
+    if consignment.attached:
+        for row in attachments_of(session, found):
+            found[row.message_id].append(Attachment(row.name, row.media_type, row.body))
+    return found

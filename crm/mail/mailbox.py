@@ -5,6 +5,7 @@ It is exact: its rows are written in the same transaction that records the messa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.utils import formataddr
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ class MailboxTransport:
     name = "mailbox"
     guarantee = Guarantee.KEY
     size = 1_000
+    files_apart = False
 
     def new_batch(self) -> str:
         """Nothing is held back here, so batches need no name that others know."""
@@ -105,11 +107,11 @@ def load_mail(session: Session, item_id: int) -> KeptMail:
     own = item.substitutions
     return KeptMail(
         item, origin or "", batch.sender, fill(batch.subject, own), fill(batch.html, own),
-        fill(batch.plain, own), attachments_of(session, item.message_id),
+        fill(batch.plain, own), attachments_of(session, [item.message_id]),
     )  # fmt: skip
 
 
-def attachments_of(session: Session, message_id: UUID) -> list[MessageAttachment]:
-    """The files that go with a message, in the order given."""
-    statement = select(MessageAttachment).where(MessageAttachment.message_id == message_id)
+def attachments_of(session: Session, messages: Collection[UUID]) -> list[MessageAttachment]:
+    """The files that go with these messages, each one's in the order given."""
+    statement = select(MessageAttachment).where(MessageAttachment.message_id.in_(messages))
     return list(session.scalars(statement.order_by(MessageAttachment.id)))

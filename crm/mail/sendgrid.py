@@ -39,6 +39,7 @@ class SendGridTransport:
     name = "sendgrid"
     guarantee = Guarantee.FENCE
     size = 1_000
+    files_apart = True
 
     def __init__(self, key: str, host: str, *, timeout: float = TIMEOUT) -> None:
         self.client = SendGridAPIClient(key, host=host).client

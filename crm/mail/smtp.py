@@ -33,6 +33,7 @@ class SmtpTransport:
     name = "smtp"
     guarantee = Guarantee.NONE
     size = 200
+    files_apart = False
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self.url = urlsplit(url)

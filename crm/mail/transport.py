@@ -90,11 +90,16 @@ class Outcome:
 
 
 class Transport(Protocol):
-    """A way to hand mail over. `size` is the most messages it takes at once."""
+    """A way to hand mail over. `size` is the most messages it takes at once.
+
+    `files_apart` says that files go with a whole hand-over, so that each mail with files needs one
+    of its own.
+    """
 
     name: str
     guarantee: Guarantee
     size: int
+    files_apart: bool
 
     def new_batch(self) -> str:
         """A name for a batch that is to be held back; raises `TransportDown`."""

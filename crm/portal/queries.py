@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,11 +55,12 @@ class Choices:
 def held(session: Session, alumnus: Alumnus) -> Held:
     """What we hold of one person."""
     gets = topics_of(session, alumnus.id)
+    mine = interests(session, alumnus.id)
     return Held(
         schools=_schools(session, alumnus.id),
         contacts=_contacts(session, alumnus.id),
-        ways=interests(session, alumnus.id, InterestKind.WAY),
-        subjects=interests(session, alumnus.id, InterestKind.SUBJECT),
+        ways=mine[InterestKind.WAY],
+        subjects=mine[InterestKind.SUBJECT],
         topics=gets,
         nothing=not gets,
     )
@@ -124,10 +125,17 @@ def topics_of(session: Session, alumnus_id: int) -> frozenset[str]:
     return frozenset(key for key, yes in choices_of(session, alumnus_id).items() if yes)
 
 
-def interests(session: Session, alumnus_id: int, kind: InterestKind) -> frozenset[str]:
-    """The keys of a person's ways or subjects."""
-    statement = select(Interest.key).where(Interest.alumnus_id == alumnus_id, Interest.kind == kind)
-    return frozenset(session.scalars(statement))
+def interests(
+    session: Session, alumnus_id: int, kinds: Collection[InterestKind] = tuple(InterestKind)
+) -> dict[InterestKind, frozenset[str]]:
+    """The keys of a person's interests, for each of the kinds."""
+    if not kinds:
+        return {}
+    statement = select(Interest.kind, Interest.key).where(
+        Interest.alumnus_id == alumnus_id, Interest.kind.in_(kinds)
+    )
+    found = session.execute(statement).all()
+    return {kind: frozenset(key for each, key in found if each is kind) for kind in kinds}
 
 
 def topic_of(session: Session, message_id: UUID | None) -> Topic | None:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, InterestKind
-from crm.alumni.service import edit_profile, set_interests
+from crm.alumni.service import edit_profile, set_all_interests
 from crm.consent import service as consent
 from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.queries import choices_of, suppressions_of
@@ -22,6 +22,7 @@ from crm.portal import queries
 from crm.portal.wishes import Wish
 
 SOURCE = "link"
+PARTS = {InterestKind.WAY: "ways", InterestKind.SUBJECT: "subjects"}
 LONGEST_PAUSE = timedelta(days=730)
 OWN_WISH = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.IMPORTED})
 
@@ -45,12 +46,10 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
         if wish.profile
         else ()
     )
-    for part, kind in (("ways", InterestKind.WAY), ("subjects", InterestKind.SUBJECT)):
-        keys = getattr(wish, part)
-        if keys is not None and set_interests(
-            session, alumnus.id, kind=kind, keys=keys, source=SOURCE, at=at
-        ):
-            changed.add(part)
+    interests = {kind: keys for kind, keys in wish.interests.items() if keys is not None}
+    if interests:
+        moved = set_all_interests(session, alumnus.id, interests, source=SOURCE, at=at)
+        changed |= {PARTS[kind] for kind in moved}
     if wish.topics is not None and choose_topics(
         session, alumnus.id, wish.topics, claim=claim, at=at
     ):
@@ -66,14 +65,13 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
 
 def _as_it_is(session: Session, alumnus: Alumnus, wish: Wish) -> Wish:
     """The present values of whatever the wish speaks of."""
-
-    def mine(kind: InterestKind) -> frozenset[str]:
-        return queries.interests(session, alumnus.id, kind)
+    wanted = [kind for kind, keys in wish.interests.items() if keys is not None]
+    mine = queries.interests(session, alumnus.id, wanted)
 
     return Wish(
         profile={name: getattr(alumnus, name, None) or "" for name in wish.profile},
-        ways=None if wish.ways is None else mine(InterestKind.WAY),
-        subjects=None if wish.subjects is None else mine(InterestKind.SUBJECT),
+        ways=mine.get(InterestKind.WAY),
+        subjects=mine.get(InterestKind.SUBJECT),
         topics=None if wish.topics is None else queries.topics_of(session, alumnus.id),
         pause=None if wish.pause is None else (alumnus.paused_until,),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
 
+from crm.alumni.models import InterestKind
 from crm.core.errors import Invalid
 
 UNDO_LIFE = timedelta(hours=1)
@@ -25,6 +26,11 @@ class Wish:
     subjects: frozenset[str] | None = None
     topics: frozenset[str] | None = None
     pause: tuple[date | None] | None = None
+
+    @property
+    def interests(self) -> Mapping[InterestKind, frozenset[str] | None]:
+        """What is asked of each kind of interest."""
+        return {InterestKind.WAY: self.ways, InterestKind.SUBJECT: self.subjects}
 
     def plain(self) -> dict[str, Any]:
         """The wish as JSON values."""

@@ -49,6 +49,7 @@ class FileProvider:
 
     name = "file"
     size = 1_000
+    files_apart = True
 
     def __init__(self, path: Path, guarantee: Guarantee, kill: Callable[[str], None]) -> None:
         self.path, self.guarantee, self.kill = path, guarantee, kill
