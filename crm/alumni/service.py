@@ -97,15 +97,16 @@ def set_all_interests(
 ) -> frozenset[InterestKind]:
     """`set_interests` of several kinds at once; answers the kinds that it changed."""
     mine = Interest.alumnus_id == alumnus_id, Interest.kind.in_(wanted)
-    has = set(session.execute(select(Interest.kind, Interest.key).where(*mine)).tuples())
+    rows = session.execute(select(Interest.kind, Interest.key).where(*mine))
+    has = {(kind, key) for kind, key in rows}
     asked = {(kind, key) for kind, keys in wanted.items() for key in keys}
     if new := sorted(asked - has):
         _known(session, new)
-        rows = [
+        told = [
             {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
             for kind, key in new
         ]
-        session.execute(insert(Interest).values(rows).on_conflict_do_nothing())
+        session.execute(insert(Interest).values(told).on_conflict_do_nothing())
     if gone := has - asked:
         session.execute(
             delete(Interest).where(*mine, tuple_(Interest.kind, Interest.key).in_(gone))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Dialect,
+    Engine,
     FromClause,
     Identity,
     Integer,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     column,
+    event,
     func,
     literal,
 )
@@ -49,6 +51,14 @@ class Base(DeclarativeBase):
     """Declarative base; names every constraint so that migrations and messages can."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+@event.listens_for(Engine, "connect")
+def _without_jit(connection: Any, _: Any) -> None:
+    """Our statements have many conditions and few rows: compiling them costs more than it saves."""
+    connection.autocommit = True
+    connection.execute("set jit = off")
+    connection.autocommit = False
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})

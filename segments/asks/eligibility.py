@@ -106,12 +106,8 @@ def need_of(session: Session, request: Request, at: datetime) -> Need:
     return Need(request, ZoneInfo(school.time_zone), level, dates, at)
 
 
-def without_jit(session: Session) -> None:
-    """Let this transaction's statements start at once, and sort in memory.
-
-    Compiling the many conditions costs seconds and saves none.
-    """
-    session.execute(text("set local jit = off"))
+def sort_in_memory(session: Session) -> None:
+    """Give this transaction's sorts over everybody memory enough."""
     session.execute(text("set local work_mem = '64MB'"))
 
 
@@ -263,7 +259,6 @@ def first_obstacle(need: Need, *, offered: bool = False) -> ColumnElement[Any]:
 def why_not(session: Session, need: Need, alumnus_id: int) -> list[str]:
     """Everything that stands in the way of asking this person, as words of `WORDS`."""
     found = obstacles(need)
-    without_jit(session)
     statement = select(*(condition.label(word) for word, condition in found.items()))
     row = session.execute(statement.where(Alumnus.id == alumnus_id)).mappings().one_or_none()
     return [word for word in found if row is not None and row[word]]

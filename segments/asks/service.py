@@ -19,7 +19,7 @@ from crm.alumni.models import Alumnus
 from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import Viewer
 from crm.mail.models import Message, MessageState
-from segments.asks.eligibility import first_obstacle, need_of, without_jit
+from segments.asks.eligibility import first_obstacle, need_of
 from segments.asks.letters import queue_asks, queue_releases
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import places_left
@@ -77,7 +77,6 @@ def send_wave(
     judged = select(Alumnus.id, first_obstacle(need).label("obstacle")).where(
         Alumnus.id.in_(picks), Alumnus.merged_into_id.is_(None)
     )
-    without_jit(session)
     verdicts = {row.id: row.obstacle for row in session.execute(judged)}
     fine = [pick for pick in picks.values() if verdicts.get(pick.alumnus_id, "gone") is None]
     expires_at = hold_until(at, [choice.starts_at for choice in need.dates])

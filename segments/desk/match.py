@@ -20,8 +20,8 @@ from segments.asks.eligibility import (
     first_obstacle,
     helpers,
     need_of,
+    sort_in_memory,
     suitable_dates,
-    without_jit,
 )
 from segments.asks.models import Ask
 from segments.asks.service import Pick
@@ -82,7 +82,7 @@ def match(
     """
     need = need_of(session, request, at)
     model = live_model(session, request.way_key) is not None
-    without_jit(session)
+    sort_in_memory(session)
     taken = max(limit, RESCORED) if model and not explore else limit
     rows = session.execute(_statement(session, need, viewer, limit=taken, explore=explore)).all()
     eligible = int(rows[0].eligible)
