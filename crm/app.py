@@ -8,6 +8,7 @@ from crm.accounts import wiring as accounts
 from crm.alumni import wiring as alumni
 from crm.consent import wiring as consent
 from crm.duplicates import wiring as duplicates
+from crm.exports import wiring as exports
 from crm.home import wiring as home
 from crm.imports import wiring as imports
 from crm.interactions import wiring as interactions
@@ -20,8 +21,8 @@ from crm.schools import wiring as schools
 from crm.web import wiring as web
 
 AREAS = (
-    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, duplicates,
-    rights, portal, home,
+    web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, exports,
+    duplicates, rights, portal, home,
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
-"""People as a file: streamed, fit for a spreadsheet, without anybody who must not leave."""
+"""People as rows of a file: fit for a spreadsheet, without anybody who must not leave."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -30,8 +32,12 @@ from crm.query import Compiled
 from crm.schools.models import School
 
 BATCH = 1_000
-# What a spreadsheet takes for the beginning of a formula, full-width forms included.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "|", "%")
+# What a spreadsheet takes for the beginning of a formula, once what it skips is gone.
+FORMULA = frozenset("=+-@|%−")
+SKIPPED = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn"})
+# Where a spreadsheet of another country may begin a new cell inside ours.
+INNER = re.compile(r"([;\t])(\s*)(?=[=+\-@|%＝＋－＠﹢﹣−])")
+Build = Callable[[ColumnElement[bool]], Any]
 
 
 class Writable(Protocol):
@@ -42,10 +48,20 @@ class Writable(Protocol):
 
 
 def safe_cell(value: Any) -> str:
-    """A value as text that no spreadsheet runs: what looks like a formula gets an apostrophe."""
+    """A value as text that no spreadsheet runs: what looks like a formula gets an apostrophe.
+
+    Blanks, quotation marks, control and invisible characters before it, and the full-width and
+    small forms of its first sign, do not hide a formula (OWASP, CSV injection; CVE-2026-55154).
+    """
     text = "" if value is None else str(value)
-    if text.startswith(FORMULA) or text.lstrip(" '\u00a0\ufeff").startswith(FORMULA):
-        return "'" + text
+    if not text or (text.isascii() and text.isalnum()):
+        return text
+    rest = text[0] + INNER.sub(r"\1\2'", text[1:])
+    for sign in text:
+        if sign in "'\"`" or unicodedata.category(sign) in SKIPPED:
+            continue
+        shown = unicodedata.normalize("NFKC", sign).strip()
+        return "'" + rest if shown[:1] in FORMULA else rest
     return text
 
 
@@ -62,7 +78,7 @@ def _joined(column: Any, *conditions: Any) -> Any:
     return select(together).where(*conditions).correlate(Alumnus).scalar_subquery()
 
 
-def _contact(kind: ContactKind, seen: ColumnElement[bool]) -> Any:
+def _contact(kind: ContactKind) -> Build:
     """The address to use, if the viewer may see it."""
     best = (
         select(ContactPoint.value)
@@ -73,63 +89,100 @@ def _contact(kind: ContactKind, seen: ColumnElement[bool]) -> Any:
         .order_by(ContactPoint.preferred.desc(), ContactPoint.id)
         .limit(1)
     )  # fmt: skip
-    return case((seen, best.correlate(Alumnus).scalar_subquery()), else_=None)
+    found = best.correlate(Alumnus).scalar_subquery()
+    return lambda seen: case((seen, found), else_=None)
 
 
-def export_statement(compiled: Compiled, viewer: Viewer) -> Select[Any]:
+def _interests(kind: InterestKind) -> Build:
+    together = _joined(Interest.key, Interest.alumnus_id == Alumnus.id, Interest.kind == kind)
+    return lambda seen: together
+
+
+def _external_ids(seen: ColumnElement[bool]) -> Any:
+    ids = ExternalId.system.concat(":").concat(ExternalId.value).cast(Text)
+    return _joined(ids, ExternalId.alumnus_id == Alumnus.id)
+
+
+def _schools(seen: ColumnElement[bool]) -> Any:
+    names = func.string_agg(School.name, aggregate_order_by(literal("; "), School.name))
+    attended = select(names).join_from(Schooling, School, School.id == Schooling.school_id)
+    return attended.where(Schooling.alumnus_id == Alumnus.id).correlate(Alumnus).scalar_subquery()
+
+
+def _own(column: Any) -> Build:
+    return lambda seen: column
+
+
+CONTACT_COLUMNS = ("email", "phone", "postal")
+COLUMNS: Mapping[str, Build] = {
+    "id": _own(Alumnus.id.cast(Text)),
+    "external_ids": _external_ids,
+    **{
+        name: _own(getattr(Alumnus, name))
+        for name in (
+            "given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name",
+            "class_year",
+        )
+    },
+    "schools": _schools,
+    **{
+        name: _own(getattr(Alumnus, name))
+        for name in (
+            "language", "city", "state", "postal_code", "job_title", "employer", "field_of_work",
+            "college",
+        )
+    },
+    "ways": _interests(InterestKind.WAY),
+    "subjects": _interests(InterestKind.SUBJECT),
+    "email": _contact(ContactKind.EMAIL),
+    "phone": _contact(ContactKind.PHONE),
+    "postal": _contact(ContactKind.POSTAL),
+    "deceased": _own(Alumnus.deceased),
+    "do_not_contact": _own(Alumnus.do_not_contact),
+}  # fmt: skip
+"""Every column that a file of people may have, given the condition of whose addresses one sees."""
+DEFAULT = tuple(key for key in COLUMNS if key != "postal")
+CUSTOM = "custom."
+
+
+def column_of(key: str) -> Build:
+    """The column of that key; a custom field is `custom.NAME`."""
+    if key.startswith(CUSTOM):
+        return _own(Alumnus.custom[key.removeprefix(CUSTOM)].astext)
+    return COLUMNS[key]
+
+
+def export_statement(
+    compiled: Compiled, viewer: Viewer, keys: Sequence[str] = DEFAULT
+) -> Select[Any]:
     """The rows of the file: a FERPA block never leaves the house, whoever asks."""
     seen = contact_visible(viewer)
-    ids = ExternalId.system.concat(":").concat(ExternalId.value).cast(Text)
-    schools = select(
-        func.string_agg(School.name, aggregate_order_by(literal("; "), School.name))
-    ).select_from(Schooling)
-    schools = schools.join(School, School.id == Schooling.school_id)
-    way = Interest.kind == InterestKind.WAY
-    subject = Interest.kind == InterestKind.SUBJECT
     return (
-        select(
-            Alumnus.id.label("id"),
-            _joined(ids, ExternalId.alumnus_id == Alumnus.id).label("external_ids"),
-            Alumnus.given_name, Alumnus.middle_name, Alumnus.family_name, Alumnus.suffix,
-            Alumnus.preferred_name, Alumnus.former_name, Alumnus.class_year,
-            schools.where(Schooling.alumnus_id == Alumnus.id)
-            .correlate(Alumnus).scalar_subquery().label("schools"),
-            Alumnus.language, Alumnus.city, Alumnus.state, Alumnus.postal_code,
-            Alumnus.job_title, Alumnus.employer, Alumnus.field_of_work, Alumnus.college,
-            _joined(Interest.key, Interest.alumnus_id == Alumnus.id, way).label("ways"),
-            _joined(Interest.key, Interest.alumnus_id == Alumnus.id, subject).label("subjects"),
-            _contact(ContactKind.EMAIL, seen).label("email"),
-            _contact(ContactKind.PHONE, seen).label("phone"),
-            Alumnus.deceased, Alumnus.do_not_contact,
-        )
+        select(*(column_of(key)(seen).label(key) for key in keys))
         .where(compiled.condition, Alumnus.ferpa_block.is_(False))
         .order_by(Alumnus.sort_key, Alumnus.id)
-    )  # fmt: skip
+    )
 
 
-def export_rows(
-    session: Session, compiled: Compiled, viewer: Viewer
-) -> Iterator[Sequence[Row[Any]]]:
+def export_rows(session: Session, statement: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
     """The rows in batches from a cursor on the server, so that a million take no memory."""
-    statement = export_statement(compiled, viewer).execution_options(yield_per=BATCH)
-    yield from session.execute(statement).partitions()
+    yield from session.execute(statement.execution_options(yield_per=BATCH)).partitions()
 
 
 def note_export(
-    session: Session, compiled: Compiled, viewer: Viewer, *, at: datetime, to: str
+    session: Session, compiled: Compiled, viewer: Viewer, *, at: datetime, **facts: Any
 ) -> None:
     """Write to the audit trail that this viewer takes these people with them."""
     audit.record(
         session, "people.exported", kind="query", key="people", by=viewer, at=at,
-        query=compiled.text, to=to,
+        query=compiled.text, **facts,
     )  # fmt: skip
 
 
 def stream_people(session: Session, compiled: Compiled, viewer: Viewer) -> Iterator[str]:
     """The file piece by piece: a byte-order mark for spreadsheets, the heading, the people."""
-    statement = export_statement(compiled, viewer)
-    yield "\ufeff" + lines([[column.name for column in statement.selected_columns]])
-    for batch in export_rows(session, compiled, viewer):
+    yield "\ufeff" + lines([DEFAULT])
+    for batch in export_rows(session, export_statement(compiled, viewer)):
         yield lines(batch)
 
 
@@ -137,11 +190,10 @@ def write_people(
     session: Session, compiled: Compiled, viewer: Viewer, target: Writable, *, at: datetime
 ) -> int:
     """Write the file to `target` and note it; answers how many people are in it."""
-    note_export(session, compiled, viewer, at=at, to="file")
-    statement = export_statement(compiled, viewer)
-    target.write(lines([[column.name for column in statement.selected_columns]]))
+    target.write(lines([DEFAULT]))
     written = 0
-    for batch in export_rows(session, compiled, viewer):
+    for batch in export_rows(session, export_statement(compiled, viewer)):
         target.write(lines(batch))
         written += len(batch)
+    note_export(session, compiled, viewer, at=at, to="file", people=written, columns=list(DEFAULT))
     return written

@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from flask import stream_with_context as streamed
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from crm.accounts.access import current_viewer, requires
 from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
-from crm.alumni.export import note_export, stream_people
 from crm.alumni.forms import ContactForm, profile_form
 from crm.alumni.models import Alumnus, InterestKind
 from crm.alumni.search import help_lines, search
@@ -62,21 +60,6 @@ def count_text(found: int, more: bool) -> str:
     if more:
         return str(_("more than %(count)s people", count=f"{found:,}"))
     return str(_("1 person") if found == 1 else _("%(count)s people", count=f"{found:,}"))
-
-
-@bp.post("/export")
-@requires(Permission.EXPORT)
-def export() -> Response:
-    """The people whom a query means as CSV; noted in the audit trail before a row leaves."""
-    session, viewer, at = db.session(), current_viewer(), clock.now()
-    text = request.form.get("q", "")
-    compiled = compile_query(text, QueryContext(session, viewer, at))
-    note_export(session, compiled, viewer, at=at, to="browser")
-    session.commit()
-    body = streamed(stream_people(session, compiled, viewer))
-    name = f"people-{at:%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f"attachment; filename={name}"}
-    return Response(body, mimetype="text/csv", headers=headers)
 
 
 @bp.get("/<int:alumnus_id>")

@@ -100,6 +100,9 @@ class Settings(BaseModel):
     second_factor_grace: Annotated[int, Field(ge=0, le=LONGEST_GRACE.days)] = Field(
         7, description="days that coordinators have to set up a second factor; 0: at once"
     )
+    export_alone: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        1000, description="people one account may export in a day without a second person"
+    )
     log: Literal["text", "json", "quiet"] = Field("text", description="how logs are written")
     sendgrid_api_key: str | None = Field(None, description="needed when the transport is sendgrid")
     sendgrid_host: Annotated[str, AfterValidator(_http_url)] = Field(

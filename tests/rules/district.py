@@ -22,6 +22,7 @@ from crm.accounts.sessions import digest, start_session
 from crm.alumni.models import Alumnus, ContactPoint
 from crm.core.viewer import SYSTEM, Role
 from crm.duplicates.models import DuplicatePair, Merge, PairState
+from crm.exports.models import ExportRun, ExportState, Format
 from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
 from crm.links.tokens import issue
 from crm.mail.models import (
@@ -115,6 +116,7 @@ def seed(make: Make) -> District:
         **_segments(make, person, school, users[Role.SCHOOL]),
         **_import(make, person),
         **_links(make, person),
+        **_exports(make, users),
         **_duplicates(make, person, other),
     }
     return District(users, places)
@@ -289,6 +291,19 @@ def _import(make: Make, person: Alumnus) -> dict[str, Any]:
     make.save(ImportLine(import_id=run.id, line=2, fate=Fate.CREATE, alumnus_id=person.id))
     make.save(ImportLine(import_id=run.id, line=3, fate=Fate.REJECT, reason="no name"))
     return {"import_id": run.id, "run_id": run.id, "fate": "reject"}
+
+
+def _exports(make: Make, users: dict[Role, User]) -> dict[str, Any]:
+    """An export that waits for a second person, and the addresses of one that is being made."""
+    other = make.user(name="Eve Coordinator")
+    common: dict[str, Any] = {
+        "query": "class:2000..", "format": Format.CSV, "columns": ["id", "given_name"],
+        "people": 2, "asked_at": make.at, "reason": "a reunion", "word": "", "wall": "",
+    }  # fmt: skip
+    waits = make.save(ExportRun(state=ExportState.WAITING, asked_by=other.id, **common))
+    mine = users[Role.COORDINATOR].id
+    made = make.save(ExportRun(state=ExportState.MAKING, asked_by=mine, **common))
+    return {"export_id": waits.id, "exports.progress/export_id": made.id}
 
 
 def _links(make: Make, person: Alumnus) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_search_as_you_type_ignores_accents_and_answers_only_the_table(
     assert "<html" not in answer.text
     assert 'id="results"' in answer.text
     assert 'data-count-text="1 person"' in answer.text
-    assert 'name="q" value="nun mar"' in answer.text  # the export goes with what is seen
+    assert "/exports/new?q=nun+mar" in answer.text  # the export goes with what is seen
 
 
 def test_a_wrong_word_is_marked_and_the_right_one_suggested(coordinator: FlaskClient) -> None:
