@@ -171,7 +171,7 @@ def progress(export_id: int) -> str:
 
 
 @bp.post("/<int:export_id>/approve")
-@requires(Permission.EXPORT)
+@requires(Permission.EXPORT, fresh=True)
 def approve(export_id: int) -> Any:
     """Agree as the second person."""
     session, viewer, at = db.session(), current_viewer(), clock.now()
@@ -246,7 +246,7 @@ def delete(export_id: int) -> Any:
 
 
 @bp.post("/<int:export_id>/file")
-@requires(Permission.EXPORT)
+@requires(Permission.EXPORT, fresh=True)
 def fetch(export_id: int) -> Any:
     """Hand the file to who asked for it, and write that down first."""
     session, viewer, at = db.session(), current_viewer(), clock.now()
