@@ -6,6 +6,7 @@ from flask import Flask
 
 from crm.accounts import wiring as accounts
 from crm.alumni import wiring as alumni
+from crm.bulk import wiring as bulk
 from crm.consent import wiring as consent
 from crm.duplicates import wiring as duplicates
 from crm.exports import wiring as exports
@@ -22,7 +23,7 @@ from crm.web import wiring as web
 
 AREAS = (
     web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, exports,
-    duplicates, rights, portal, home,
+    bulk, duplicates, rights, portal, home,
 )  # fmt: skip
 
 

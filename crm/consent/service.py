@@ -143,7 +143,7 @@ def _add(
     if not isinstance(wording, str):
         columns["wording"] = wording
     people = select(Alumnus.id, *columns.values()).where(
-        Alumnus.id.in_(alumnus_ids), ~_holds(topic_key, state)
+        Alumnus.id.in_(alumnus_ids), ~holds(topic_key, state)
     )
     statement = insert(ConsentEntry).from_select(
         ["alumnus_id", *columns], people.order_by(Alumnus.id)
@@ -151,8 +151,8 @@ def _add(
     return len(session.execute(statement.returning(ConsentEntry.id)).all())
 
 
-def _holds(topic_key: str | None, state: ConsentState) -> ColumnElement[bool]:
-    """Correlated on `Alumnus.id`: an entry of this state would say nothing new."""
+def holds(topic_key: str | None, state: ConsentState) -> ColumnElement[bool]:
+    """A condition correlated on `Alumnus.id`: an entry of this state would say nothing new."""
     if topic_key is not None:
         key = literal(topic_key)
         return latest_state(key, Alumnus.id).is_not_distinct_from(literal(state.value))

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, extensions
 from crm.core.viewer import Permission
+from segments.saved import bulk
 from segments.saved.cli import segments
 from segments.saved.fields import SEGMENT
 from segments.saved.queries import segments_that_name
@@ -20,6 +21,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(segments)
     known.derived["segment_member"] = "alumnus_id in ({gone})"
     known.query_fields.append(SEGMENT)
+    known.bulk_actions.extend((bulk.ADD, bulk.REMOVE))
     known.query_users.append(segments_that_name)
     known.navigation.append(
         NavEntry("saved.index", _("Segments"), "funnel", 30, Permission.SEGMENTS)

@@ -20,6 +20,8 @@ from werkzeug.routing import Rule
 from crm.accounts.models import AuditEntry, SignInCode, StaffSession, User
 from crm.accounts.sessions import digest, start_session
 from crm.alumni.models import Alumnus, ContactPoint
+from crm.bulk.models import BulkLine, BulkRun, BulkState
+from crm.bulk.models import Fate as BulkFate
 from crm.core.viewer import SYSTEM, Role
 from crm.duplicates.models import DuplicatePair, Merge, PairState
 from crm.exports.models import ExportRun, ExportState, Format
@@ -117,6 +119,7 @@ def seed(make: Make) -> District:
         **_import(make, person),
         **_links(make, person),
         **_exports(make, users),
+        **_bulk(make, person, users),
         **_duplicates(make, person, other),
     }
     return District(users, places)
@@ -304,6 +307,22 @@ def _exports(make: Make, users: dict[Role, User]) -> dict[str, Any]:
     mine = users[Role.COORDINATOR].id
     made = make.save(ExportRun(state=ExportState.MAKING, asked_by=mine, **common))
     return {"export_id": waits.id, "exports.progress/export_id": made.id}
+
+
+def _bulk(make: Make, person: Alumnus, users: dict[Role, User]) -> dict[str, Any]:
+    """A change that waits to be applied."""
+    asker = users[Role.COORDINATOR].id
+    run = make.save(
+        BulkRun(
+            action="way", options={"key": "mentor", "doing": "set"}, said="Set “Mentor”",
+            query="class:2000..", state=BulkState.READY, totals={"change": 1}, asked_by=asker,
+            works_for=asker, asked_at=make.at, moved_at=make.at,
+        )
+    )  # fmt: skip
+    make.save(
+        BulkLine(run_id=run.id, alumnus_id=person.id, fate=BulkFate.CHANGE, reason="", after=True)
+    )
+    return {"bulk/run_id": run.id}
 
 
 def _links(make: Make, person: Alumnus) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The bulk actions that the crm package brings; other packages register theirs."""

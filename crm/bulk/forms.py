@@ -1,0 +1,37 @@
+"""The form that chooses what to do with many people."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+from wtforms import RadioField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from crm.core.extend import BulkAction, extensions
+from crm.core.viewer import Viewer
+from crm.web.forms import Form
+
+
+class ActionForm(Form):
+    """What to do."""
+
+    action = RadioField(_("What to do with them"), validators=[InputRequired()])
+
+
+def actions() -> list[BulkAction]:
+    """Every action, in the order of the list."""
+    return sorted(extensions().bulk_actions, key=lambda action: action.order)
+
+
+def action_form() -> ActionForm:
+    """The list of actions, none chosen."""
+    form = ActionForm(formdata=None)
+    form.action.choices = [SelectChoice(action.key, action.label) for action in actions()]
+    return form
+
+
+def options_form(session: Session, viewer: Viewer, action: BulkAction) -> Form:
+    """The form of an action's own choices."""
+    form: Form = action.form(session, viewer)
+    return form
