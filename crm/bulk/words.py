@@ -29,5 +29,4 @@ REASONS = {
     "outside": _("no longer in the part of the district that you look after"),
     "since": _("changed by somebody since"),
     "deceased": _("deceased"),
-    "moved": _("moved on in the meantime"),
 }

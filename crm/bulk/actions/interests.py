@@ -51,7 +51,7 @@ def action(kind: InterestKind, label: Any, order: int) -> BulkAction:
 
     def said(session: Session, options: Mapping[str, Any]) -> str:
         label = session.scalar(select(table.label).where(table.key == options["key"]))
-        name = gettext(label or options["key"])
+        name = gettext(label) if label else options["key"]
         if options["doing"] == CLEAR:
             return gettext("Clear “%(name)s”", name=name)
         return gettext("Set “%(name)s”", name=name)
