@@ -13,9 +13,9 @@ from crm.bulk import engine
 from crm.bulk.models import BulkLine, BulkRun, BulkState
 from crm.bulk.service import BUSY, UNDO_FOR, note
 from crm.core import clock
+from crm.core.bulk import BulkWork
 from crm.core.database import db
 from crm.core.errors import Conflict, HomecomingError
-from crm.core.extend import BulkWork
 from crm.core.viewer import Permission, Viewer
 
 RUN_LOCK = 7_312_013

@@ -26,9 +26,10 @@ from sqlalchemy.orm import Session
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
 from crm.bulk.models import BulkLine, BulkRun, Fate
+from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.database import among
 from crm.core.errors import NotFound
-from crm.core.extend import BulkAction, BulkLook, BulkWork, QueryContext, extensions
+from crm.core.extend import QueryContext, extensions
 from crm.query import compile_query
 
 BATCH = 1_000

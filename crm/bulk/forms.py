@@ -8,7 +8,8 @@ from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from crm.core.extend import BulkAction, extensions
+from crm.core.bulk import BulkAction
+from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.web.forms import Form
 

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.bulk.engine import action_of
 from crm.bulk.models import BulkLine, BulkRun, BulkState
+from crm.core.bulk import BulkWork
 from crm.core.errors import Conflict, Invalid, NotAllowed
-from crm.core.extend import BulkWork, QueryContext
+from crm.core.extend import QueryContext
 from crm.core.jobs import jobs
 from crm.core.viewer import Viewer
 from crm.query import compile_query

@@ -15,9 +15,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from crm.alumni.models import Alumnus
+from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.database import among, id_array
 from crm.core.errors import Conflict, NotAllowed
-from crm.core.extend import BulkAction, BulkLook, BulkWork
 from crm.core.viewer import Role, Viewer
 from crm.web.forms import Form
 from segments.saved.models import Segment, SegmentKind, SegmentMember

@@ -20,8 +20,8 @@ from crm.alumni.models import Alumnus
 from crm.consent.models import ConsentSource, ConsentState, Topic
 from crm.consent.queries import topics
 from crm.consent.service import holds, withdraw_many
+from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.errors import Invalid
-from crm.core.extend import BulkAction, BulkLook, BulkWork
 from crm.core.viewer import Viewer
 from crm.interactions.hand import NOON, ZONE
 from crm.interactions.models import Interaction

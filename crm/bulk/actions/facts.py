@@ -15,9 +15,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from crm.alumni.models import Alumnus
+from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.database import among
 from crm.core.errors import Invalid
-from crm.core.extend import BulkAction, BulkLook, BulkWork
 from crm.core.viewer import Viewer
 from crm.imports.models import CustomField
 from crm.web.forms import Form

@@ -17,9 +17,9 @@ from wtforms.validators import InputRequired
 from crm.alumni.models import Alumnus, Interest, InterestKind, Subject, Way
 from crm.alumni.people import interest_choices
 from crm.bulk.actions.facts import CLEAR, DOING, SET
+from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.database import among, id_array
 from crm.core.errors import Invalid
-from crm.core.extend import BulkAction, BulkLook, BulkWork
 from crm.core.viewer import Viewer
 from crm.web.forms import Form
 
