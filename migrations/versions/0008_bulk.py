@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007_bulk"
-down_revision = "0006_exports"
+revision = "0008_bulk"
+down_revision = "0007_exports"
 branch_labels = None
 depends_on = None
 
