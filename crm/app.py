@@ -9,6 +9,7 @@ from crm.alumni import wiring as alumni
 from crm.bulk import wiring as bulk
 from crm.consent import wiring as consent
 from crm.duplicates import wiring as duplicates
+from crm.events import wiring as events
 from crm.exports import wiring as exports
 from crm.home import wiring as home
 from crm.imports import wiring as imports
@@ -23,7 +24,7 @@ from crm.web import wiring as web
 
 AREAS = (
     web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, exports,
-    bulk, duplicates, rights, portal, home,
+    bulk, duplicates, rights, events, portal, home,
 )  # fmt: skip
 
 

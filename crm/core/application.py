@@ -96,6 +96,11 @@ def _connect_lazily(app: Flask, server: EmbeddedServer) -> None:
             parameters.update(dialect.create_connect_args(make_url(server.url))[1])
 
 
+def site_host() -> str:
+    """The host name of our pages: what makes ids of ours unique in the world."""
+    return current_settings().base_url.partition("://")[2].partition(":")[0] or "homecoming"
+
+
 def current_settings() -> Settings:
     """The settings of the current app."""
     found = current_app.config["SETTINGS"]

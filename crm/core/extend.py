@@ -245,6 +245,8 @@ class Extensions:
         default_factory=list
     )
     jobs: list[PeriodicJob] = field(default_factory=list)
+    # What one full tick does besides: given the moment, answers how many messages it queued.
+    ticks: list[Callable[[datetime], int]] = field(default_factory=list)
     checks: list[Callable[[datetime], Iterable[Check]]] = field(default_factory=list)
     metrics: list[Callable[[Session, datetime], Iterable[tuple[str, str, float]]]] = field(
         default_factory=list
@@ -257,6 +259,8 @@ class Extensions:
     derived: dict[str, str] = field(default_factory=dict)
     # Those of them whose rows follow a person into the record that theirs became part of.
     follow: set[str] = field(default_factory=set)
+    # Table that stays when a person is forgotten → what its rows of theirs are set to (SQL).
+    stripped: dict[str, str] = field(default_factory=dict)
     # Kind of import → takes back what the import of that id brought, and answers how much.
     undoers: dict[str, Callable[[Session, int], int]] = field(default_factory=dict)
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)

@@ -34,6 +34,9 @@ class Permission(StrEnum):
     CAMPAIGNS_EDIT = "campaigns.edit"
     JOURNEYS_VIEW = "journeys.view"
     JOURNEYS_EDIT = "journeys.edit"
+    EVENTS_VIEW = "events.view"
+    EVENTS_EDIT = "events.edit"
+    EVENTS_DOOR = "events.door"
     REQUESTS_VIEW = "requests.view"
     REQUESTS_CREATE = "requests.create"
     REQUESTS_ASK = "requests.ask"
@@ -44,15 +47,25 @@ class Permission(StrEnum):
 
 P = Permission
 _VIEW = frozenset(
-    {P.HOME, P.PEOPLE_VIEW, P.SEGMENTS, P.CAMPAIGNS_VIEW, P.JOURNEYS_VIEW, P.REQUESTS_VIEW}
-)
+    {
+        P.HOME, P.PEOPLE_VIEW, P.SEGMENTS, P.CAMPAIGNS_VIEW, P.JOURNEYS_VIEW, P.REQUESTS_VIEW,
+        P.EVENTS_VIEW,
+    }
+)  # fmt: skip
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.COORDINATOR: frozenset(Permission),
     Role.LIAISON: _VIEW
-    | {P.PEOPLE_EDIT, P.CONTACT_VIEW, P.BLOCKED_VIEW, P.REQUESTS_CREATE, P.REQUESTS_ASK},
-    Role.SCHOOL: frozenset({P.HOME, P.PEOPLE_VIEW, P.REQUESTS_VIEW, P.REQUESTS_CREATE}),
+    | {
+        P.PEOPLE_EDIT, P.CONTACT_VIEW, P.BLOCKED_VIEW, P.REQUESTS_CREATE, P.REQUESTS_ASK,
+        P.EVENTS_EDIT, P.EVENTS_DOOR,
+    },
+    Role.SCHOOL: frozenset(
+        {
+            P.HOME, P.PEOPLE_VIEW, P.REQUESTS_VIEW, P.REQUESTS_CREATE, P.EVENTS_VIEW, P.EVENTS_DOOR,
+        }
+    ),
     Role.VIEWER: _VIEW,
-}
+}  # fmt: skip
 """What each role may do unless the district decided otherwise."""
 
 ALWAYS: dict[Role, frozenset[Permission]] = {role: frozenset({P.HOME}) for role in Role} | {
@@ -63,7 +76,7 @@ ALWAYS: dict[Role, frozenset[Permission]] = {role: frozenset({P.HOME}) for role 
 AT_MOST: dict[Role, frozenset[Permission]] = {
     Role.COORDINATOR: frozenset(Permission),
     Role.LIAISON: ROLE_PERMISSIONS[Role.LIAISON] | {P.EXPORT},
-    Role.SCHOOL: ROLE_PERMISSIONS[Role.SCHOOL] | {P.SEGMENTS},
+    Role.SCHOOL: ROLE_PERMISSIONS[Role.SCHOOL] | {P.SEGMENTS, P.EVENTS_EDIT},
     Role.VIEWER: _VIEW | {P.EXPORT},
 }
 """What a district can give to a role at most.

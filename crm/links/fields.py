@@ -14,7 +14,10 @@ from crm.core.application import current_settings
 from crm.core.extend import MergeField, Recipient
 from crm.links.tokens import issue
 
-PATHS = {"profile": "/me/", "unsubscribe": "/unsubscribe/", "ask": "/ask/", "event": "/event/"}
+PATHS = {
+    "profile": "/me/", "unsubscribe": "/unsubscribe/", "ask": "/ask/", "event": "/event/",
+    "check-in": "/check-in/",
+}  # fmt: skip
 
 
 def link_address(purpose: str, token: str) -> str:

@@ -29,7 +29,9 @@ LIFETIMES = {
     "unsubscribe": 1_100 * DAY,
     "ask": 60 * DAY,
     "confirm": 2 * DAY,
-    "event": 90 * DAY,
+    # Invitations go out long before, and a ticket must open on the day itself.
+    "event": 400 * DAY,
+    "check-in": 400 * DAY,
 }
 """How long a link can be read, by purpose. What it may still do, its own area decides."""
 

@@ -103,7 +103,7 @@ def _strip(session: Session, alumnus_id: int, at: datetime) -> None:
         f"update delivery_event set payload = '{{}}' where message_id in ({MAIL})",
         *(
             f"update {table} set {words} where alumnus_id in ({MINE})"
-            for table, words in STRIPPED.items()
+            for table, words in {**STRIPPED, **extensions().stripped}.items()
         ),
         f"""update audit_entry set detail = '{{}}' where object_kind = 'alumnus'
             and object_id in (select cast(i as text) from ({MINE}) mine(i))""",

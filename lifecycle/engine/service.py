@@ -13,6 +13,7 @@ from sqlalchemy import column, func, select, true
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
+from crm.core.extend import extensions
 from lifecycle.campaigns.service import start_due
 from lifecycle.engine.intake import (
     changes_wait,
@@ -51,7 +52,7 @@ def advance(at: datetime) -> AdvanceReport:
             break
     session.commit()
     report.started, queued = start_due(session, at)
-    report.queued += queued
+    report.queued += queued + sum(area(at) for area in extensions().ticks)
     return report
 
 

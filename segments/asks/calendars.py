@@ -8,7 +8,7 @@ from icalendar import Alarm, Calendar, Event
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.application import current_settings
+from crm.core.application import site_host
 from crm.mail.outbox import Attachment
 from crm.schools.models import School
 from segments.asks.models import Commitment, CommitmentState
@@ -30,7 +30,7 @@ def calendar_file(
     cancelled = commitment.state is CommitmentState.CANCELLED
     calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
     event = Event()
-    event.add("uid", f"commitment-{commitment.id}@{_host()}")
+    event.add("uid", f"commitment-{commitment.id}@{site_host()}")
     event.add("dtstamp", at)
     event.add("sequence", max(0, int((at - commitment.created_at).total_seconds())))
     event.add("dtstart", commitment.starts_at)
@@ -63,7 +63,3 @@ def _alarm(request: Request) -> Alarm:
     alarm.add("description", request.title)
     alarm.add("trigger", -ahead)
     return alarm
-
-
-def _host() -> str:
-    return current_settings().base_url.partition("://")[2].partition(":")[0] or "homecoming"

@@ -24,6 +24,7 @@ from crm.bulk.models import BulkLine, BulkRun, BulkState
 from crm.bulk.models import Fate as BulkFate
 from crm.core.viewer import SYSTEM, Role
 from crm.duplicates.models import DuplicatePair, Merge, PairState
+from crm.events.models import Answer, Event, EventKind, EventState, Invitation
 from crm.exports.models import ExportRun, ExportState, Format
 from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
 from crm.links.tokens import issue
@@ -121,8 +122,35 @@ def seed(make: Make) -> District:
         **_exports(make, users),
         **_bulk(make, person, users),
         **_duplicates(make, person, other),
+        **_events(make, person, school),
     }
     return District(users, places)
+
+
+def _events(make: Make, person: Alumnus, school: School) -> dict[str, Any]:
+    """A talk at the school that takes answers, and a person who is coming."""
+    at = make.at
+    event = make.save(
+        Event(
+            key="career-talk", kind=EventKind.TALK, state=EventState.OPEN, school_id=school.id,
+            texts={"en": {"title": "Career talk", "description": "Come and *listen*."}},
+            place="Library", address="1 School Street", virtual_address="https://meet.example/talk",
+            time_zone="America/New_York", starts_at=at + timedelta(hours=5),
+            ends_at=at + timedelta(hours=7), capacity=30, guests_allowed=2, reminders=[7, 1],
+            query="class:2015", audience=1, sequence=1, told=0, created_at=at, updated_at=at,
+        )
+    )  # fmt: skip
+    make.save(
+        Invitation(
+            event_id=event.id, alumnus_id=person.id, invited_at=at, answer=Answer.COMING,
+            answered_at=at, placed_at=at, in_line_since=at, guests=1, guest_names="Ana",
+        )
+    )  # fmt: skip
+    mine: dict[str, Any] = {"alumnus_id": person.id, "epoch": 0, "at": at, "subject": event.id}
+    return {
+        "events/key": event.key, "door/key": event.key, "event/token": issue("event", **mine),
+        "door/token": issue("check-in", **mine),
+    }  # fmt: skip
 
 
 def _duplicates(make: Make, person: Alumnus, other: Alumnus) -> dict[str, Any]:
