@@ -25,6 +25,7 @@ from crm.mail.content import Variant, ship_all
 from crm.mail.delivery import deliver
 from demo import files, readers
 from demo.desk import Desk
+from demo.events import Events
 from demo.people import Person, population
 from lifecycle.campaigns import service as campaigns
 from lifecycle.engine.service import advance
@@ -101,6 +102,12 @@ class Replay:
         self.read_until = self.start
         self.pending: list[readers.Telling] = []
         self.desk = Desk(self)
+        self.events = Events(self)
+
+    @property
+    def step(self) -> timedelta:
+        """How much time passes between two moments, at most."""
+        return STEP
 
     @property
     def session(self) -> Session:
@@ -161,18 +168,20 @@ class Replay:
         self._react(at)
         self.desk.live(at)
         self._mailings(at)
+        self.events.live(at)
         self.session.commit()
         advance(at)
         deliver(self.app, at=at)
+        self.events.answers(at)
 
-    def _passed(self, at: datetime, month: int, day: int) -> bool:
+    def passed(self, at: datetime, month: int, day: int) -> bool:
         """Whether that day of a year fell within the last step."""
         return at - STEP < datetime.combine(date(at.year, month, day), HOUR) <= at
 
     def _rosters(self, at: datetime) -> None:
-        if self._passed(at, 6, 10):
+        if self.passed(at, 6, 10):
             self._roster(at, at.year, graduated=True)
-        if self._passed(at, 10, 1):
+        if self.passed(at, 10, 1):
             self._roster(at, at.year + 1, graduated=False)
 
     def _roster(self, at: datetime, year: int, *, graduated: bool) -> None:
@@ -218,7 +227,7 @@ class Replay:
 
     def _mailings(self, at: datetime) -> None:
         for mailing in MAILINGS:
-            if self._passed(at, mailing.month, 10):
+            if self.passed(at, mailing.month, 10):
                 self._mail(mailing, at)
 
     def _mail(self, mailing: Mailing, at: datetime) -> None:

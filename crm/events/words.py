@@ -44,8 +44,7 @@ def when_words(event: Event, language: str) -> str:
     known, zone = spoken(language), zone_of(event)
     words = when(event.starts_at, event.ends_at, zone, known)
     if event.virtual_address:
-        local = event.starts_at.astimezone(zone)
-        words += f" ({get_timezone_name(local, width='short', locale=known)})"
+        words += f" ({get_timezone_name(zone, width='long', locale=known)})"
     return words
 
 
