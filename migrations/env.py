@@ -13,6 +13,8 @@ from crm.core.database import Choice, UTCDateTime, db
 def ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     if kind == "table":
         return not (name or "").startswith("procrastinate_")
+    if kind == "foreign_key_constraint":
+        return not any(key.info.get("guarded") for key in thing.elements)
     return True
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.alumni.names import full_name
-from crm.core.database import Choice, Model, UTCDateTime, identity
+from crm.core.database import Choice, Model, UTCDateTime, guarded, identity
 
 KEPT = text("merged_into_id IS NULL")
 
@@ -125,13 +125,13 @@ class ExternalId(Model):
 
     __tablename__ = "external_id"
     __table_args__ = (
-        UniqueConstraint("system", "value"),
-        Index(None, "value"),
+        # In this order it also finds a value whose system nobody named.
+        UniqueConstraint("value", "system"),
         Index(None, "alumnus_id"),
     )
 
     id: Mapped[int] = identity()
-    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
+    alumnus_id: Mapped[int] = mapped_column(guarded("alumnus.id"))
     system: Mapped[str]
     value: Mapped[str]
 
@@ -146,8 +146,8 @@ class Schooling(Model):
     )
 
     id: Mapped[int] = identity()
-    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
-    school_id: Mapped[int] = mapped_column(ForeignKey("school.id"))
+    alumnus_id: Mapped[int] = mapped_column(guarded("alumnus.id"))
+    school_id: Mapped[int] = mapped_column(guarded("school.id"))
     class_year: Mapped[int | None]
     status: Mapped[SchoolingStatus] = mapped_column(Choice(SchoolingStatus))
     left_on: Mapped[date | None]
@@ -175,7 +175,7 @@ class ContactPoint(Model):
     )
 
     id: Mapped[int] = identity()
-    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
+    alumnus_id: Mapped[int] = mapped_column(guarded("alumnus.id"))
     kind: Mapped[ContactKind] = mapped_column(Choice(ContactKind))
     value: Mapped[str]
     key: Mapped[str]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    ForeignKey,
     FromClause,
     Identity,
     Integer,
@@ -109,6 +110,15 @@ class Choice(TypeDecorator[E], Generic[E]):
 def identity() -> Mapped[int]:
     """A bigint primary key that the database counts."""
     return mapped_column(db.BigInteger, Identity(), primary_key=True)
+
+
+def guarded(target: str) -> ForeignKey:
+    """A foreign key that statement triggers keep instead of a constraint (ADR 9).
+
+    For tables that imports fill by the million; `migrations/` has the triggers. To whoever reads
+    the models it is a foreign key like any other.
+    """
+    return ForeignKey(target, info={"guarded": True})
 
 
 def among(wanted: Any, values: Iterable[Any]) -> ColumnElement[bool]:

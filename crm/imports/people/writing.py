@@ -33,6 +33,10 @@ from crm.imports.staging import drop_stages
 
 BATCH = 5_000
 REFUSED = table("import_refused", column("id", BigInteger), column("place", String))
+ALONE = "import_created n join import_row r using (line)"
+"""The lines of new people who have one."""
+SEVERAL = "import_created n join import_match m using (person) join import_row r on r.line = m.line"
+"""The lines of new people with all of theirs."""
 
 
 def write_people(
@@ -41,17 +45,19 @@ def write_people(
     """Write every create and update; `source` names the import in what it leaves behind."""
     values: dict[str, Any] = {"at": at, "source": source, "today": at.date()}
     drop_stages(session, ["import_created", "import_refused"])
+    sequence = session.scalar(text("select pg_get_serial_sequence('alumnus', 'id')"))
     session.execute(
         text(
-            """create temporary table import_created on commit drop as
-            select person, nextval(pg_get_serial_sequence('alumnus', 'id')) as id from (
+            f"""create temporary table import_created on commit drop as
+            select person, -person as line, nextval('{sequence}') as id, not exists (
+                select from import_several s where s.person = pending.person) as alone
+            from (
                 select distinct person from import_match where person < 0 order by person desc
             ) pending"""
         )
     )
     session.execute(text("analyze import_created"))
-    _insert_people(session, values)
-    _insert_facts(session, schema, values)
+    _insert_newcomers(session, schema, values)
     _update_people(session, values)
     _insert_news(session, values)
     prefer_first(
@@ -66,6 +72,15 @@ def write_people(
         union select n.id from import_created n join import_several using (person)""",
     )
     _refuse(session, source=source, filename=filename, at=at)
+
+
+def _insert_newcomers(session: Session, schema: Schema, values: dict[str, Any]) -> None:
+    """Insert the new people whole, and mark each once for whoever derives from them."""
+    session.execute(text("set local homecoming.newcomers = 'yes'"))
+    _insert_people(session, values)
+    _insert_facts(session, schema, values)
+    session.execute(text("set local homecoming.newcomers = 'no'"))
+    session.execute(text("insert into alumnus_change (alumnus_id) select id from import_created"))
 
 
 def _insert_people(session: Session, values: dict[str, Any]) -> None:
@@ -100,10 +115,12 @@ def _insert_facts(session: Session, schema: Schema, values: dict[str, Any]) -> N
         values,
     )
     # A line alone repeats nothing (see `Contacts`); only people of several lines may.
-    several = "exists (select from import_several s where s.person = m.person)"
-    for condition, repeated in ((f"not {several}", ""), (several, "on conflict do nothing")):
-        _insert_ids(session, schema, f"m.person < 0 and {condition}", repeated)
-        _insert_contacts(session, schema, f"m.person < 0 and {condition}", repeated, values)
+    for lines, condition, repeated in (
+        (ALONE, "n.alone", ""), (SEVERAL, "not n.alone", "on conflict do nothing"),
+    ):  # fmt: skip
+        _insert_ids(session, ids_of_lines(schema, condition, lines, "n.id"), repeated)
+        found = contacts_of_lines(schema, condition, lines, "n.id")
+        _insert_contacts(session, found, repeated, values)
     session.execute(
         text(
             f"""insert into interest (alumnus_id, kind, key, source, since)
@@ -114,30 +131,19 @@ def _insert_facts(session: Session, schema: Schema, values: dict[str, Any]) -> N
     )
 
 
-def _insert_ids(session: Session, schema: Schema, condition: str, repeated: str) -> None:
-    session.execute(
-        text(
-            f"""insert into external_id (alumnus_id, system, value)
-            select n.id, x.system, x.value
-            from ({ids_of_lines(schema, condition)}) x join import_created n using (person)
-            {repeated}"""
-        )
-    )
+def _insert_ids(session: Session, found: str, repeated: str) -> None:
+    session.execute(text(f"insert into external_id (alumnus_id, system, value) {found} {repeated}"))
 
 
-def _insert_contacts(
-    session: Session, schema: Schema, condition: str, repeated: str, values: dict[str, Any]
-) -> None:
+def _insert_contacts(session: Session, found: str, repeated: str, values: dict[str, Any]) -> None:
     preferred = "false" if repeated else "x.first"
     session.execute(
         text(
             f"""insert into contact_point
                 (alumnus_id, kind, value, key, owner, status, preferred, source, created_at,
                  updated_at)
-            select n.id, x.kind, x.value, x.key, x.owner, 'ok', {preferred}, :source, :at, :at
-            from ({contacts_of_lines(schema, condition)}) x
-            join import_created n using (person)
-            {repeated}"""
+            select x.person, x.kind, x.value, x.key, x.owner, 'ok', {preferred}, :source, :at, :at
+            from ({found}) x {repeated}"""
         ),
         values,
     )
