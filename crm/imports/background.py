@@ -15,6 +15,7 @@ from crm.core.errors import Conflict, HomecomingError, Refused
 from crm.core.jobs import jobs
 from crm.core.viewer import Role, Viewer
 from crm.imports.models import ImportRun, ImportState
+from crm.imports.people.remembering import tidy_memory
 from crm.imports.people.schema import schema_for
 from crm.imports.queries import load_run
 from crm.imports.service import Job, run_people
@@ -24,6 +25,8 @@ RUN_LOCK = 7_312_002
 """With the import's id: the advisory lock of whoever works on it, gone when they are."""
 EVERY = 1.0
 KEPT = timedelta(days=30)
+REMEMBERED = timedelta(days=400)
+"""How long the lines of a file are known again; rosters come at least once a year."""
 STARTS = {
     ImportState.CHECKING: {
         ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED, ImportState.CHECKING,
@@ -114,7 +117,7 @@ def is_worked_on(session: Session, run: ImportRun) -> bool:
 
 
 def tidy(at: datetime) -> int:
-    """Delete stored files that no open import needs, and those left lying too long."""
+    """Delete stored files that no open import needs or that lie too long, and old memories."""
     session = db.session()
     open_states = set(ImportState) - {
         ImportState.APPLIED, ImportState.CANCELLED, ImportState.REVERTED,
@@ -134,4 +137,6 @@ def tidy(at: datetime) -> int:
         if path.name not in needed and path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
             gone += 1
+    tidy_memory(session, at - REMEMBERED)
+    session.commit()
     return gone

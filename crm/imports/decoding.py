@@ -27,12 +27,14 @@ class TextFile:
     """A readable text file: its encoding (a codec, or `mixed`) and about how many lines it has.
 
     `mixed` is UTF-8 in which some lines hold other bytes: those lines come with lone surrogates, so
-    that the reader can reject them instead of guessing.
+    that the reader can reject them instead of guessing. `plain` is UTF-8 without a quotation mark
+    and with the usual line endings: every physical line is a row, every sign stands for itself.
     """
 
     path: Path
     encoding: str
     lines: int
+    plain: bool = False
 
     def open_lines(self) -> Iterator[str]:
         """The physical lines with their endings."""
@@ -60,14 +62,15 @@ def examine(path: Path, name: str) -> TextFile:
         raise Refused([f"{name}: is a web page or XML; export the list as .csv or .xlsx"])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return TextFile(path, "utf-16", _check_utf16(path, name))
-    lines, valid = _check_bytes(path, name)
-    return TextFile(path, "utf-8-sig" if valid else _other_encoding(path), lines)
+    lines, valid, plain = _check_bytes(path, name)
+    encoding = "utf-8-sig" if valid else _other_encoding(path)
+    return TextFile(path, encoding, lines, valid and plain)
 
 
-def _check_bytes(path: Path, name: str) -> tuple[int, bool]:
-    """(line count, whether all of it is UTF-8), in one pass with bounded memory."""
+def _check_bytes(path: Path, name: str) -> tuple[int, bool, bool]:
+    """(line count, whether all is UTF-8, whether it is plain), in one pass with bounded memory."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, valid = 0, True
+    lines, valid, plain, split = 0, True, True, False
     with path.open("rb") as handle:
         while chunk := handle.read(CHUNK):
             if b"\x00" in chunk:
@@ -79,6 +82,8 @@ def _check_bytes(path: Path, name: str) -> tuple[int, bool]:
             if not ends and len(chunk) == CHUNK:
                 raise Refused([f"{name}:{lines + 1}: is a line of more than a million characters"])
             lines += ends
+            plain = plain and _is_plain(chunk, after=split)
+            split = chunk.endswith(b"\r")
             if valid:
                 try:
                     decoder.decode(chunk)
@@ -89,7 +94,13 @@ def _check_bytes(path: Path, name: str) -> tuple[int, bool]:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             valid = False
-    return lines, valid
+    return lines, valid, plain and not split
+
+
+def _is_plain(chunk: bytes, *, after: bool) -> bool:
+    """Whether no sign needs a reader of CSV; `after`: the last chunk ends in a carriage return."""
+    alone = chunk.count(b"\r") - chunk.count(b"\r\n") - chunk.endswith(b"\r")
+    return b'"' not in chunk and not alone and (not after or chunk.startswith(b"\n"))
 
 
 def _check_utf16(path: Path, name: str) -> int:

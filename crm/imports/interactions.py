@@ -23,8 +23,14 @@ from crm.imports.fixed import FixedColumns, FixedRow, FoundColumns
 from crm.imports.models import ImportRun, ImportState
 from crm.imports.person_ids import resolve_people
 from crm.imports.reader import open_table
-from crm.imports.service import Progress, digest, start_run
-from crm.imports.staging import copy_rows, create_stage, lock_imports, prepare_session
+from crm.imports.service import digest, start_run
+from crm.imports.staging import (
+    Progress,
+    copy_rows,
+    create_stage,
+    lock_imports,
+    prepare_session,
+)
 from crm.imports.values import Cache, clean, parse_moment
 from crm.interactions.models import Mode
 from crm.schools.aliases import keys_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -91,3 +92,46 @@ class CustomField(Model):
     label: Mapped[str]
     targeting: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class RememberedFile(Model):
+    """How the last applied file of these columns was read, so that its lines can be known again.
+
+    `rules` is a digest of all that decides what a line means, besides the line and its person;
+    `snapshot`, `xid` and `last_touch` say which touches of people the file has seen. See
+    `crm.imports.people.remembering`.
+    """
+
+    __tablename__ = "remembered_file"
+    __table_args__ = (UniqueConstraint("columns"),)
+
+    id: Mapped[int] = identity()
+    columns: Mapped[str]
+    rules: Mapped[str]
+    school_domains: Mapped[list[str]] = mapped_column(ARRAY(String))
+    snapshot: Mapped[str]
+    xid: Mapped[int] = mapped_column(BigInteger)
+    last_touch: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class RememberedLine(Model):
+    """A line (its digest) that changes nothing of a person, unless they are touched meanwhile."""
+
+    __tablename__ = "remembered_line"
+
+    alumnus_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    file_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[UUID]
+
+
+class PersonTouch(Model):
+    """A note, by trigger, that a transaction changed what files are compared with of a person."""
+
+    __tablename__ = "person_touch"
+
+    alumnus_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
+    xid: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
+    )

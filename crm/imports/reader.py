@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from crm.imports.values import clean
 from crm.imports.xlsx import workbook_rows
 
 BATCH = 4_000
+BLOCK = 1024 * 1024
 MAX_COLUMNS = 1_000
 MAX_FIELD = 32_768
 MAX_ROW_LINES = 200
@@ -40,6 +41,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.lines) + len(self.faults)
+
+    def without(self, known: Container[int]) -> Batch:
+        """The same lines but for those that are known."""
+        pairs = zip(self.lines, self.rows, strict=True)
+        left = [(line, row) for line, row in pairs if line not in known]
+        return Batch([line for line, _ in left], [row for _, row in left], self.faults)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,29 @@ class Table:
             if not len(batch):
                 return
             yield batch
+
+    def plain_lines(self) -> Iterator[tuple[int, list[bytes]]]:
+        """(number of the first, lines as bytes without their endings) of a plain file, in blocks.
+
+        Each line below the header with `width` cells is a row, the delimiter between its cells.
+        """
+        first, rest = 1, b""
+        with self.path.open("rb") as handle:
+            while chunk := handle.read(BLOCK):
+                block, end, rest = (rest + chunk).replace(b"\r\n", b"\n").rpartition(b"\n")
+                if not end:
+                    continue
+                lines = block.split(b"\n")
+                above = max(0, self.header_line + 1 - first)
+                yield first + above, lines[above:]
+                first += len(lines)
+        if rest and first > self.header_line:
+            yield first, [rest]
+
+    @property
+    def plain(self) -> bool:
+        """Whether `plain_lines` says all that the file says."""
+        return self.text is not None and self.text.plain and self.frame is None
 
     def column(self, number: int) -> str:
         """The name of a column for a message."""

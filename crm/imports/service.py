@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,15 +22,31 @@ from crm.imports.people.changes import Rules, find_changes
 from crm.imports.people.fates import note_fates
 from crm.imports.people.matching import match_lines
 from crm.imports.people.merging import merge_lines
+from crm.imports.people.remembering import (
+    SETTLED,
+    SETTLED_COLUMNS,
+    Known,
+    Memory,
+    is_apart,
+    recall,
+    remember,
+    settle,
+)
 from crm.imports.people.rows import Rows
 from crm.imports.people.schema import Schema, schema_for
+from crm.imports.people.seeing import see_lines
 from crm.imports.people.writing import write_people
 from crm.imports.reader import Table, open_table
-from crm.imports.staging import copy_rows, create_stage, lock_imports, prepare_session
+from crm.imports.staging import (
+    Progress,
+    copy_rows,
+    create_stage,
+    lock_imports,
+    prepare_session,
+)
 from crm.imports.targets import custom_name, for_targeting
 from crm.schools.queries import alias_table
 
-Progress = Callable[[int], None]
 STAGE = "import_row"
 PEOPLE = "people"
 
@@ -95,30 +110,68 @@ def run_people(
 ) -> None:
     """Stage, match, compare and note the fate of every line; with `apply` write it all as well."""
     prepare_session(session)
-    unknown = _stage(session, job, progress)
-    if apply:
-        # From here on nobody else may make people: two imports of one file would make doubles.
-        lock_imports(session)
-    match_lines(session, job.schema)
+    rows, memory = _stage(session, job, lock=apply, progress=progress)
     merge_lines(session)
     find_changes(session, job.schema, Rules(job.plan.layout.roster, job.at.date()))
     if apply:
-        write_people(session, job.schema, source=job.source, filename=job.run.filename, at=job.at)
+        write_people(
+            session, job.schema, source=job.source, filename=job.run.filename, at=job.at
+        )  # fmt: skip
     totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply)
+    if apply and memory:
+        remember(session, job.schema, memory, rows.contacts.school_domains, job.at)
+    unknown = dict(rows.unknown_schools.most_common(50))
     _note_run(session, job, totals, unknown, by=by, applied=apply)
 
 
-def _stage(session: Session, job: Job, progress: Progress | None) -> dict[str, int]:
-    """COPY the normalised lines into the stage; answers the schools that nobody knows."""
+def _stage(
+    session: Session, job: Job, *, lock: bool, progress: Progress | None
+) -> tuple[Rows, Memory | None]:
+    """Stage the lines that are not known from an earlier file and match them.
+
+    With `lock` nobody else makes people from the matching on: two imports of one file would make
+    doubles.
+    """
+    memory = recall(session, job.table, job.plan, job.at.date()) if job.schema.systems else None
+    create_stage(session, SETTLED, SETTLED_COLUMNS)
+    if memory and memory.file_id:
+        seen = see_lines(session, job.table, job.plan, job.schema, progress)
+        if lock:
+            lock_imports(session)
+        if known := settle(session, memory, seen):
+            rows = _copy(session, job, known, memory.school_domains)
+            match_lines(session, job.schema)
+            if is_apart(session, job.schema):
+                return rows, memory
+            create_stage(session, SETTLED, SETTLED_COLUMNS)
+        progress = None
+    rows = _copy(session, job, progress=progress)
+    if lock:
+        lock_imports(session)
+    match_lines(session, job.schema)
+    return rows, memory
+
+
+def _copy(
+    session: Session,
+    job: Job,
+    known: Known | None = None,
+    school_domains: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Rows:
+    """COPY the normalised lines into the stage, but for those that are known."""
     create_stage(session, STAGE, job.schema.columns)
     rows = Rows(
         job.plan, job.schema, job.table, schools=alias_table(session),
         words_of=_words_of(session), today=job.at.date(),
     )  # fmt: skip
-    copy_rows(session, STAGE, job.schema.copied, rows.staged(), progress=progress)
+    rows.contacts.school_domains |= school_domains
+    if known is None or not known.all:
+        copy_rows(session, STAGE, job.schema.copied, rows.staged(known), progress=progress)
     session.execute(text(f"create index on {STAGE} (line)"))
+    session.execute(text("set local default_statistics_target = 10"))
     session.execute(text(f"analyze {STAGE}"))
-    return dict(rows.unknown_schools.most_common(50))
+    return rows
 
 
 def _words_of(session: Session) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from psycopg import Connection, sql
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+Progress = Callable[[int], None]
 IMPORT_LOCK = 7_312_001
 """The advisory lock that every import which makes people holds while it looks and writes."""
 
@@ -35,15 +36,12 @@ def copy_rows(
     columns: Sequence[str],
     batches: Iterable[Sequence[tuple[Any, ...]]],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Stream batches of tuples into a stage; answers how many rows. Memory is that of one batch."""
     connection: Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
-    statement = sql.SQL("copy {} ({}) from stdin").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
     count = 0
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, cursor.copy(_copy_into(name, columns)) as copy:
         for batch in batches:
             for row in batch:
                 copy.write_row(row)
@@ -53,9 +51,29 @@ def copy_rows(
     return count
 
 
+def copy_text(session: Session, name: str, columns: Sequence[str], blocks: Iterable[str]) -> None:
+    """Stream blocks of lines that are in COPY's text form already."""
+    connection: Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    with connection.cursor() as cursor, cursor.copy(_copy_into(name, columns)) as copy:
+        for block in blocks:
+            copy.write(block)
+
+
+def _copy_into(name: str, columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
 def lock_imports(session: Session) -> None:
     """Wait until no other import is matching or writing; held to the end of the transaction."""
     session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
+
+
+def try_lock_imports(session: Session) -> bool:
+    """Take the same lock if nobody has it; answers whether it is ours now."""
+    statement = text("select pg_try_advisory_xact_lock(:key)")
+    return bool(session.scalar(statement, {"key": IMPORT_LOCK}))
 
 
 def prepare_session(session: Session) -> None:

@@ -29,6 +29,7 @@ def init_app(app: Flask) -> None:
     jobs(app).register("imports.work", background.work)
     known = extensions(app)
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
+    known.derived["remembered_line"] = "alumnus_id in ({gone})"
     known.todo.append(queries.waiting_imports)
     known.navigation.append(
         NavEntry("schools.index", _("Schools"), "building", 25, Permission.PEOPLE_VIEW)

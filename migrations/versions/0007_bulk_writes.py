@@ -24,7 +24,7 @@ GUARDED = (
 # only the way of the parent is watched.
 CHECKED = GUARDED[:-1]
 # Functions keep their plans: whatever the first statement looked like, the next may be one row.
-PLAN = "set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off"
+PLAN = "set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off"
 FAULT = """raise foreign_key_violation using constraint = 'fk_{table}_{column}', table = '{table}',
             message = format('{table}.{column} names %s %s, which is not there', '{parent}', {value})"""
 # A parent that another transaction made is locked against its deletion, as a foreign key does.

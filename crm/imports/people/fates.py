@@ -44,6 +44,13 @@ def note_fates(
         ),
         values,
     )
+    session.execute(
+        text(
+            """insert into import_line (import_id, line, fate, external_id, alumnus_id)
+            select :id, line, 'unchanged', external_id, alumnus_id from import_settled"""
+        ),
+        values,
+    )
     counted = session.execute(
         text("select fate, count(*) from import_line where import_id = :id group by fate"), values
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,7 @@ from crm.imports.people.contacts import Contacts
 from crm.imports.people.couples import leave_couples
 from crm.imports.people.schema import Schema
 from crm.imports.people.schooling import Schoolings
+from crm.imports.people.seeing import digests
 from crm.imports.reader import Batch, Table
 from crm.imports.targets import custom_name
 from crm.imports.values import parse_class_year, parse_date, parse_flag, parse_language
@@ -93,10 +94,12 @@ class Rows:
         """How many lines named each school that we do not know."""
         return self.schoolings.unknown
 
-    def staged(self) -> Iterator[list[tuple[Any, ...]]]:
-        """The whole table, batch by batch, as tuples in the order of `schema.copied`."""
+    def staged(self, known: Container[int] | None = None) -> Iterator[list[tuple[Any, ...]]]:
+        """The table without `known` lines, batch by batch, as tuples in the order of the schema's
+        `copied`.
+        """
         for batch in self.table.batches():
-            yield self.batch(batch)
+            yield self.batch(batch if known is None else batch.without(known))
 
     def batch(self, batch: Batch) -> list[tuple[Any, ...]]:
         """One batch as staged tuples."""
@@ -108,6 +111,7 @@ class Rows:
         cells = Cells(self.plan, self.table.header, batch)
         found = self._columns(cells)
         found["line"] = batch.lines
+        found["digest"] = digests(batch.rows) if self.schema.systems else cells.blank()
         self._judge(cells, found)
         fates = [cells.fates.get(row) for row in range(cells.count)]
         found["fate"] = [fate[0] if fate else None for fate in fates]

@@ -33,7 +33,8 @@ SOURCES = {
 """Which targets fill a column, where it is not the one of the same name."""
 ALWAYS = frozenset({"given_name", "middle_name", "family_name", "suffix", "name_key", "sort_key",
                     "family_key"})  # fmt: skip
-LEADING = {"line": "integer not null", "fate": "text", "reason": "text", "note": "text"}
+LEADING = {"line": "integer not null", "fate": "text", "reason": "text", "note": "text",
+           "digest": "uuid"}  # fmt: skip
 
 
 @dataclass(frozen=True)
