@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008_remembered_lines"
-down_revision = "0007_bulk_writes"
+revision = "0011_remembered_lines"
+down_revision = "0010_bulk_writes"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,8 @@ as all its rows and indices. The same promise is kept here a statement at a time
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_bulk_writes"
-down_revision = "0006_access"
+revision = "0010_bulk_writes"
+down_revision = "0009_events"
 branch_labels = None
 depends_on = None
 
