@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ContactKind, ContactPoint
-from crm.consent.models import Topic
-from crm.consent.queries import address_suppressed, refuses
+from crm.consent.queries import address_suppressed, refuses, topics
+from crm.consent.words import topic_name
 from crm.core.extend import FieldKind, FieldMatch, QueryContext, QueryField
 
 
@@ -28,8 +28,7 @@ def _suppressed(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]
 
 
 def _topics(session: Session) -> Mapping[str, Any]:
-    rows = session.execute(select(Topic.key, Topic.label).order_by(Topic.position))
-    return {row[0]: row[1] for row in rows}
+    return {topic.key: topic_name(topic) for topic in topics(session)}
 
 
 FIELDS = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from wtforms import SelectField, TextAreaField
+from wtforms import RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from crm.consent.models import ConsentState
+from crm.consent.age import AgeRule, Outreach, clean
+from crm.consent.models import ConsentBasis, ConsentState, Topic
 from crm.consent.service import MAX_WORDING
-from crm.web.forms import Form
+from crm.consent.words import topic_about, topic_name
+from crm.core.errors import Invalid
+from crm.web.forms import Form, MultiCheckboxField
 
 EVERYTHING = "*"
 
@@ -28,3 +31,86 @@ class WordForm(Form):
     wording = TextAreaField(
         _("What they said, and how"), validators=[InputRequired(), Length(max=MAX_WORDING)]
     )
+
+
+class TopicForm(Form):
+    """A topic's names by language, and whether it may be sent until somebody objects."""
+
+    label_en = StringField(_("Name in English"), [InputRequired(), Length(max=60)])
+    about_en = StringField(_("In one sentence, in English"), [Length(max=160)])
+    label_es = StringField(_("Name in Spanish"), [Length(max=60)])
+    about_es = StringField(_("In one sentence, in Spanish"), [Length(max=160)])
+    basis = RadioField(
+        _("Who gets it"),
+        choices=[
+            SelectChoice(
+                ConsentBasis.OPT_OUT.value, _("everybody, until they leave it or stop all mail")
+            ),
+            SelectChoice(ConsentBasis.OPT_IN.value, _("only people who agreed to this topic")),
+        ],
+        default=ConsentBasis.OPT_OUT.value,
+    )
+
+    @classmethod
+    def of(cls, topic: Topic) -> TopicForm:
+        """The form filled in with a topic as readers see it."""
+        return cls(
+            label_en=topic_name(topic, "en"), about_en=topic_about(topic, "en"),
+            label_es=topic_name(topic, "es"), about_es=topic_about(topic, "es"),
+            basis=topic.basis.value,
+        )  # fmt: skip
+
+    def names(self) -> dict[str, dict[str, str]]:
+        """The names by language."""
+        return {
+            code: {
+                "label": self[f"label_{code}"].data or "",
+                "about": self[f"about_{code}"].data or "",
+            }
+            for code in ("en", "es")
+        }
+
+    @property
+    def chosen_basis(self) -> ConsentBasis:
+        """The basis that was chosen."""
+        return ConsentBasis(self.basis.data)
+
+    def show(self, error: Invalid) -> None:
+        """Put a refusal beside its field."""
+        if error.field in self:
+            self[error.field].errors = [*self[error.field].errors, str(error)]
+        else:
+            self.form_errors.append(str(error))
+
+
+class MinorsForm(Form):
+    """What may go to people under 18."""
+
+    outreach = RadioField(
+        _("What may go to people under 18"),
+        choices=[
+            SelectChoice(Outreach.NOTHING.value, _("nothing, except what they ask for themselves")),
+            SelectChoice(
+                Outreach.HANDOVER.value,
+                _("besides that, the school’s own hand-over to alumni life"),
+            ),
+            SelectChoice(Outreach.TOPICS.value, _("besides that, the topics chosen below")),
+        ],
+    )
+    handover = MultiCheckboxField(_("What counts as the school’s hand-over"))
+    topics = MultiCheckboxField(_("Topics that people under 18 may get"))
+    margin_years = SelectField(
+        _("Where no date of birth is known, a class counts as 18 from"),
+        choices=[
+            SelectChoice("0", _("1 September of the year in which it graduates")),
+            SelectChoice("1", _("1 September a year later")),
+            SelectChoice("2", _("1 September two years later")),
+        ],
+    )
+
+    def rule(self) -> AgeRule:
+        """What was chosen, as a rule."""
+        return AgeRule(
+            outreach=Outreach(self.outreach.data), handover=clean(self.handover.data or ()),
+            topics=clean(self.topics.data or ()), margin_years=int(self.margin_years.data),
+        )  # fmt: skip

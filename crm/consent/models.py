@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.database import Choice, Model, UTCDateTime, identity
@@ -47,7 +48,11 @@ class SuppressionReason(StrEnum):
 
 
 class Topic(Model):
-    """What one may opt into or leave: news, events, volunteering, reunions."""
+    """What one may opt into or leave: news, events, volunteering, reunions.
+
+    `names` holds the label and description by language where the district wrote its own; those that
+    come with the program are translated. Nothing is sent about a topic that was retired.
+    """
 
     __tablename__ = "topic"
 
@@ -56,6 +61,8 @@ class Topic(Model):
     description: Mapped[str] = mapped_column(default="")
     basis: Mapped[ConsentBasis] = mapped_column(Choice(ConsentBasis))
     position: Mapped[int] = mapped_column(default=100)
+    names: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB, default=dict)
+    retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
 class ConsentEntry(Model):

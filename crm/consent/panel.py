@@ -6,35 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flask_babel import lazy_gettext as _
-
 from crm.alumni.models import Alumnus
 from crm.consent import queries
-from crm.consent.models import ConsentSource, ConsentState, SuppressionReason
 from crm.consent.routes import word_form
+from crm.consent.words import SOURCES, STATES, SUPPRESSIONS
 from crm.core.database import db
 from crm.core.viewer import Permission, Viewer
 
 MOST = 100
-SOURCES = {
-    ConsentSource.LINK: _("they said so on their own page"),
-    ConsentSource.ONE_CLICK: _("they pressed “unsubscribe” in their mail program"),
-    ConsentSource.STAFF: _("staff, on their word"),
-    ConsentSource.IMPORT: _("a file said so"),
-    ConsentSource.MERGE: _("said in a record that became part of this one"),
-    ConsentSource.PROVIDER: _("the mail provider told us"),
-}
-STATES = {
-    ConsentState.GRANTED: _("wants"),
-    ConsentState.WITHDRAWN: _("does not want"),
-}
-SUPPRESSIONS = {
-    SuppressionReason.UNSUBSCRIBED: _("they left with this address"),
-    SuppressionReason.BOUNCED: _("mail to it came back"),
-    SuppressionReason.COMPLAINED: _("mail to it was reported as spam"),
-    SuppressionReason.IMPORTED: _("a file said so"),
-    SuppressionReason.STAFF: _("staff said so"),
-}
 
 
 def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:

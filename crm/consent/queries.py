@@ -8,12 +8,14 @@ without an entry is reached by opt-out topics only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import Alumnus, ContactKind, ContactPoint
+from crm.consent.age import minor_on
 from crm.consent.models import (
     ConsentBasis,
     ConsentEntry,
@@ -25,6 +27,7 @@ from crm.consent.models import (
 
 WITHDRAWN = "consent_withdrawn"
 NEVER_GIVEN = "no_consent"
+RETIRED = "topic_retired"
 HASHED = "sha256:"
 
 
@@ -59,10 +62,15 @@ def latest_state(topic_key: Any, alumnus_id: Any) -> ColumnElement[Any]:
 
 
 def refusal(topic_key: Any, alumnus_id: Any = Alumnus.id) -> ColumnElement[Any]:
-    """Why a topic may not be sent to a person (`consent_withdrawn`, `no_consent`), or null."""
+    """Why a topic may not be sent to a person, or null.
+
+    `consent_withdrawn`, `no_consent`, or `topic_retired` for everybody.
+    """
     key = literal(topic_key) if topic_key is None or isinstance(topic_key, str) else topic_key
     state = latest_state(key, alumnus_id)
+    retired = select(_topic.key).where(_topic.retired_at.is_not(None))
     return case(
+        (func.coalesce(key, "").in_(retired), RETIRED),
         (state == ConsentState.WITHDRAWN, WITHDRAWN),
         (and_(state.is_(None), needs_own_word(key)), NEVER_GIVEN),
         else_=None,
@@ -93,14 +101,20 @@ def address_suppression(key: Any) -> ColumnElement[Any]:
 
 
 def topics(session: Session) -> list[Topic]:
-    """All topics in the order they are shown."""
+    """The topics that are offered, in the order they are shown."""
+    return [topic for topic in all_topics(session) if topic.retired_at is None]
+
+
+def all_topics(session: Session) -> list[Topic]:
+    """Every topic, those that were retired too, in the order they are shown."""
     return list(session.scalars(select(Topic).order_by(Topic.position, Topic.key)))
 
 
 def choices_of(session: Session, alumnus_id: int) -> dict[str, bool]:
     """By topic, whether it may be sent to this person as far as consent goes."""
     refused = refusal(Topic.key, literal(alumnus_id)).is_not(None)
-    rows = session.execute(select(Topic.key, refused).order_by(Topic.position, Topic.key))
+    offered = select(Topic.key, refused).where(Topic.retired_at.is_(None))
+    rows = session.execute(offered.order_by(Topic.position, Topic.key))
     return {key: not no for key, no in rows}
 
 
@@ -113,10 +127,10 @@ def left_everything(session: Session, alumnus_id: int) -> bool:
     return state == ConsentState.WITHDRAWN
 
 
-def ledger(alumnus_id: int) -> Select[ConsentEntry, str]:
-    """Every entry of a person with its topic's label (null: everything), newest first."""
+def ledger(alumnus_id: int) -> Select[ConsentEntry, Topic]:
+    """Every entry of a person with its topic (null: everything), newest first."""
     return (
-        select(ConsentEntry, Topic.label)
+        select(ConsentEntry, Topic)
         .outerjoin(Topic, Topic.key == ConsentEntry.topic_key)
         .where(ConsentEntry.alumnus_id == alumnus_id)
         .order_by(ConsentEntry.id.desc())
@@ -149,6 +163,7 @@ def standing_of(session: Session, alumnus_id: int) -> list[Standing]:
     rows = session.execute(
         select(Topic, ConsentEntry)
         .outerjoin(ConsentEntry, ConsentEntry.id == deciding)
+        .where(Topic.retired_at.is_(None))
         .order_by(Topic.position, Topic.key)
     )
     return [Standing(topic, _allowed(topic, entry), entry) for topic, entry in rows]
@@ -177,3 +192,21 @@ def count_suppressed(session: Session) -> int:
     """How many addresses are never mailed."""
     statement = select(func.count()).select_from(Suppression)
     return int(session.execute(statement.where(Suppression.lifted_at.is_(None))).scalar_one())
+
+
+@dataclass(frozen=True)
+class Minors:
+    """How many people count as under 18, and of how many of them only the class says so."""
+
+    all: int
+    by_class: int
+
+
+def count_minors(session: Session, day: date, *, margin_years: int) -> Minors:
+    """How many people count as under 18 on a day."""
+    guessed = func.count().filter(Alumnus.birth_date.is_(None))
+    young = minor_on(day, margin_years=margin_years)
+    row = session.execute(
+        select(func.count(), guessed).where(Alumnus.merged_into_id.is_(None), young)
+    ).one()
+    return Minors(int(row[0]), int(row[1]))

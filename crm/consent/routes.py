@@ -14,6 +14,7 @@ from crm.consent import service
 from crm.consent.forms import EVERYTHING, WordForm
 from crm.consent.models import ConsentState
 from crm.consent.queries import topics
+from crm.consent.words import topic_name
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid, NotFound
@@ -26,7 +27,7 @@ def word_form() -> WordForm:
     """The form with the topics there are."""
     # Other forms stand on the same page, so the names of this one begin with its own word.
     form = WordForm(prefix="word-")
-    known = [SelectChoice(topic.key, _(topic.label)) for topic in topics(db.session())]
+    known = [SelectChoice(topic.key, topic_name(topic)) for topic in topics(db.session())]
     form.topic.choices = [SelectChoice(EVERYTHING, _("Everything")), *known]
     return form
 

@@ -133,8 +133,11 @@ def _add(
     if len(plain) > MAX_WORDING or "\x00" in plain + entry["reference"]:
         raise Invalid(f"Use at most {MAX_WORDING} characters.", field="wording")
     topic_key = entry["topic_key"]
-    if topic_key is not None and session.get(Topic, topic_key) is None:
+    topic = session.get(Topic, topic_key) if topic_key is not None else None
+    if topic_key is not None and topic is None:
         raise Invalid(f"There is no topic called {topic_key!r}.", field="topic_key")
+    if topic is not None and topic.retired_at and state is ConsentState.GRANTED:
+        raise Invalid("Nothing is sent about this topic any more.", field="topic_key")
     session.flush()
     values = {**entry, "state": state, "wording": plain.strip()}
     columns: dict[str, ColumnElement[Any]] = {

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from crm.consent import fields, panel, routes
-from crm.core.extend import Panel, extensions
+from crm.consent import (
+    fields,
+    panel,
+    routes,
+    settings_routes,  # noqa: F401 - routes
+    words,
+)
+from crm.core.extend import NavEntry, Panel, extensions
+from crm.core.viewer import Permission
 
 
 def init_app(app: Flask) -> None:
-    """Register the panel on a person's page, its route and the query fields."""
+    """Register the panel on a person's page, the pages, the names of topics, the query fields."""
     app.register_blueprint(routes.bp)
+    app.jinja_env.filters["topic_name"] = words.topic_name
+    app.jinja_env.filters["topic_about"] = words.topic_about
     registry = extensions(app)
     registry.alumnus_panels.append(Panel("consent", "crm/consent/_panel.html", 40, panel.load))
     registry.query_fields.extend(fields.FIELDS)
+    registry.settings_pages += [
+        NavEntry("consent.all_topics", _("Topics"), "tags", 10, Permission.SETTINGS),
+        NavEntry("consent.minors", _("Under 18"), "person", 20, Permission.SETTINGS),
+    ]

@@ -235,6 +235,10 @@ class Extensions:
     alumnus_panels: list[Panel] = field(default_factory=list)
     profile_panels: list[Panel] = field(default_factory=list)
     settings_panels: list[Panel] = field(default_factory=list)
+    # Further pages of the settings, beside those of the accounts area.
+    settings_pages: list[NavEntry] = field(default_factory=list)
+    # What decides messages (an origin without its step) and may be let go to people under 18.
+    origins: list[Callable[[Session], Iterable[tuple[str, str]]]] = field(default_factory=list)
     letters: Letters | None = None
     list_columns: list[ListColumn] = field(default_factory=list)
     bulk_actions: list[BulkAction] = field(default_factory=list)

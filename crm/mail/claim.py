@@ -25,7 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from crm.consent.age import AgeRule
 from crm.core.database import UTCDateTime, rows_of
+from crm.core.district import chosen
 from crm.mail import facts, policy
 from crm.mail.facts import Group, Place
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
@@ -104,10 +106,10 @@ def claim(
     result.skipped, result.deferred = len(skips), len(waits)
     _skip(session, skips, at)
     _defer(session, waits)
-    for (language, _apart), chosen in going.items():
+    for (language, _apart), members in going.items():
         name = transport.new_batch() if send_at else uuid4().hex
         batch = (name, group, language, send_at)
-        result.consignments.append(_take(session, chosen, batch, at))
+        result.consignments.append(_take(session, members, batch, at))
     return result
 
 
@@ -121,6 +123,7 @@ def _decide(
     """For each row its language and decision; rows left out stay queued for another batch."""
     written = facts.languages(session, group.version_id)
     held = facts.gated(session, rows, at)
+    age = chosen(session, AgeRule)
     found = []
     addresses: dict[tuple[str, str], int | None] = {}
     inside: set[str] = set()
@@ -131,9 +134,10 @@ def _decide(
         once = row.origin.startswith("campaign:")
         shared = once and addresses.get(place, row.alumnus_id) != row.alumnus_id
         extra = (at,) * sent_now[row.alumnus_id] if row.alumnus_id else ()
-        known = _facts(
-            row, language, held.get(row.id), duplicate=row.duplicate or shared, extra=extra
-        )
+        known = facts_of(
+            row, language, held.get(row.id), age=age, duplicate=row.duplicate or shared,
+            extra=extra,
+        )  # fmt: skip
         decision = policy.decide(known, at=moment)
         if isinstance(decision, policy.Go):
             if row.address in inside:
@@ -145,19 +149,26 @@ def _decide(
     return found
 
 
-def _facts(
+def facts_of(
     row: Row[Any],
     language: str | None,
     gate: str | None,
     *,
+    age: AgeRule,
     duplicate: bool,
-    extra: tuple[datetime, ...],
+    extra: tuple[datetime, ...] = (),
 ) -> policy.Facts:
+    """A row of facts as the policy takes them."""
+    allowed = age.allows(
+        ask=row.message_class is MessageClass.ASK, topic_key=row.topic_key, origin=row.origin
+    )
     return policy.Facts(
         message_class=row.message_class, person=row.alumnus_id is not None,
         merged=row.merged_into_id is not None, deceased=bool(row.deceased),
         ferpa_block=bool(row.ferpa_block), do_not_contact=bool(row.do_not_contact),
-        paused_until=row.paused_until, birth_date=row.birth_date, time_zone=row.time_zone,
+        paused_until=row.paused_until, birth_date=row.birth_date, class_year=row.class_year,
+        graduated_on=row.graduated_on, enrolled=bool(row.enrolled), for_minors=allowed,
+        margin_years=age.margin_years, time_zone=row.time_zone,
         address=row.address, bounced=row.bounced, suppression=row.suppression,
         refusal=row.refusal if row.alumnus_id is not None else None, gate=gate,
         language=language, duplicate=duplicate, expires_at=row.expires_at,

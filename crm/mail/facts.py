@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
+from crm.consent.age import is_enrolled
 from crm.consent.queries import address_suppression, refusal
 from crm.core.database import UTCDateTime
 from crm.core.extend import extensions
@@ -107,11 +108,12 @@ def _facts() -> Select[Any]:
     return (
         select(
             Message.id, Message.alumnus_id, Message.origin, Message.not_before, Message.attempt,
-            Message.expires_at, Message.message_class,
+            Message.expires_at, Message.message_class, Message.topic_key,
             # Nearly always empty, and then there is nothing to read.
             func.nullif(Message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
             Message.language.label("asked_language"),
             Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
+            Alumnus.class_year, Alumnus.graduated_on, _pupil().label("enrolled"),
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,
             Alumnus.merged_into_id,
             case((Message.to_address.is_(None), point.c.id)).label("point_id"),
@@ -127,6 +129,14 @@ def _facts() -> Select[Any]:
         .outerjoin(Alumnus, Alumnus.id == Message.alumnus_id)
         .outerjoin(point, literal(value=True))
     )  # fmt: skip
+
+
+def _pupil() -> Any:
+    """Whether somebody of no known age or class is at school: asked of nobody else."""
+    unknown = and_(
+        Alumnus.birth_date.is_(None), Alumnus.class_year.is_(None), Alumnus.graduated_on.is_(None)
+    )
+    return case((unknown, is_enrolled(Message.alumnus_id)), else_=False)
 
 
 def _best_address() -> Any:

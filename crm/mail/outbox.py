@@ -8,20 +8,41 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, case, cast, func, literal, null, select, update
+from sqlalchemy import (
+    Date,
+    Select,
+    Subquery,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
+from crm.alumni.models import Alumnus
+from crm.consent.age import AgeRule, Outreach, adult_day, minor_on
 from crm.consent.queries import address_key
+from crm.core.district import chosen
 from crm.core.errors import Invalid
+from crm.mail import reasons
 from crm.mail.models import Message, MessageAttachment, MessageClass, MessageState
 
 MAX_ATTACHMENT = 5 * 1024 * 1024
+LEEWAY = timedelta(days=1)
+"""The day differs from place to place: who is 18 today somewhere is left to the hand-over."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +94,31 @@ def queue_message(
         "to_address": address_key(to_address) if to_address else None, "language": language,
     }  # fmt: skip
     session.flush()
+    if alumnus_id is not None and _too_young(session, alumnus_id, values):
+        values |= {"state": MessageState.SKIPPED, "reason": reasons.UNDER_AGE, "ended_at": at}
     statement = insert(Message).values(values).on_conflict_do_nothing()
     new = session.execute(statement.returning(Message.id)).first() is not None
     if new and attachments:
         session.execute(plain_insert(MessageAttachment), _rows(identity, attachments))
     return identity
+
+
+def _too_young(session: Session, alumnus_id: int, values: Mapping[str, Any]) -> bool:
+    """Whether the person is under 18 when it may go at the earliest, and it is not for such."""
+    kind = values["message_class"]
+    rule = chosen(session, AgeRule)
+    asks = kind is MessageClass.ASK
+    if kind is MessageClass.IMMEDIATE or rule.allows(
+        ask=asks, topic_key=values["topic_key"], origin=values["origin"]
+    ):
+        return False
+    earliest = values["not_before"].date()
+    young = minor_on(earliest - LEEWAY, margin_years=rule.margin_years)
+    from_day = select(adult_day(margin_years=rule.margin_years)).where(
+        Alumnus.id == alumnus_id, young
+    )
+    day = session.scalar(from_day)
+    return day is not None and day > earliest + LEEWAY
 
 
 def _rows(identity: UUID, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
@@ -111,27 +152,71 @@ def queue_many(
     The select has columns `alumnus_id` and `key`, and may have any of `origin`, `version_id`,
     `topic_key`, `merge`, `priority`, `not_before`, `expires_at`; what it lacks comes from the
     keywords. A column `skip_reason` that is not null writes the row as skipped from the start
-    (a control group), so that every audience adds up.
+    (a control group), so that every audience adds up. So is one for somebody who will be under 18
+    when it may go, unless the district lets it go to them.
     """
     default: dict[str, Any] = {
         "origin": origin, "version_id": version_id, "topic_key": topic_key, "priority": priority,
         "not_before": not_before or at, "expires_at": expires_at, "merge": {},
     }  # fmt: skip
-    columns = _message_columns(rows, default, message_class, at)
+    found = rows.subquery("found")
+    rule = None if message_class is MessageClass.IMMEDIATE else chosen(session, AgeRule)
+    young = _minors(rule, at) if rule else None
+    columns = _message_columns(found, default, message_class, at)
+    if rule is not None and young is not None:
+        columns |= _skipped_if_young(columns, young, rule, message_class, at)
     session.flush()
-    chosen = select(*(column.label(name) for name, column in columns.items()))
-    statement = insert(Message).from_select(list(columns), chosen, include_defaults=False)
+    picked = select(*(column.label(name) for name, column in columns.items()))
+    if young is not None:
+        picked = picked.select_from(found.outerjoin(young, young.c.id == found.c.alumnus_id))
+    statement = insert(Message).from_select(list(columns), picked, include_defaults=False)
     done = session.execute(
         statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
     )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
+def _minors(rule: AgeRule, at: datetime) -> Subquery:
+    """Who is under 18 now, with the day from which they are not: few rows beside an audience."""
+    day = adult_day(margin_years=rule.margin_years)
+    young = minor_on(at.date() - LEEWAY, margin_years=rule.margin_years)
+    return select(Alumnus.id, day.label("adult_from")).where(young).subquery("young")
+
+
+def _skipped_if_young(
+    columns: dict[str, Any],
+    young: Subquery,
+    rule: AgeRule,
+    message_class: MessageClass,
+    at: datetime,
+) -> dict[str, Any]:
+    """The columns of a message that tell its end, for whom it must not go to for their age."""
+    earliest = cast(func.timezone("UTC", columns["not_before"]), Date)
+    barred = and_(
+        columns["reason"].is_(None), young.c.adult_from > earliest + LEEWAY.days,
+        ~_for_minors(columns, rule, message_class),
+    )  # fmt: skip
+    return {
+        "state": case((barred, MessageState.SKIPPED.value), else_=columns["state"]),
+        "reason": case((barred, reasons.UNDER_AGE), else_=columns["reason"]),
+        "ended_at": case((barred, literal(at, Message.ended_at.type)), else_=columns["ended_at"]),
+    }
+
+
+def _for_minors(columns: dict[str, Any], rule: AgeRule, message_class: MessageClass) -> Any:
+    """`AgeRule.allows` in SQL."""
+    if message_class is MessageClass.ASK or rule.outreach is Outreach.NOTHING:
+        return ~true()
+    handover = func.split_part(columns["origin"], "/", 1).in_(rule.handover)
+    if rule.outreach is Outreach.HANDOVER:
+        return handover
+    return or_(handover, func.coalesce(columns["topic_key"], "").in_(rule.topics))
+
+
 def _message_columns(
-    rows: Select[Any], default: dict[str, Any], message_class: MessageClass, at: datetime
+    found: Subquery, default: dict[str, Any], message_class: MessageClass, at: datetime
 ) -> dict[str, Any]:
     """What each column of a message is for the rows of a select."""
-    found = rows.subquery("found")
     moment = Message.queued_at.type
     columns: dict[str, Any] = {"alumnus_id": found.c.alumnus_id, "key": found.c.key}
     for name, value in default.items():
@@ -145,7 +230,8 @@ def _message_columns(
         "id": cast(func.md5(found.c.key), Uuid),
         "message_class": literal(message_class, Message.message_class.type),
         "state": case((skipped, MessageState.SKIPPED.value), else_=MessageState.QUEUED.value),
-        "reason": null() if reason is None else reason, "queued_at": literal(at, moment),
+        "reason": literal(None, Text()) if reason is None else reason,
+        "queued_at": literal(at, moment),
         "ended_at": case((skipped, literal(at, moment)), else_=None),
         "attempt": literal(0), "delivery": literal("none"),
     }  # fmt: skip

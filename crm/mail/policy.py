@@ -12,13 +12,13 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from crm.consent.age import adult_on, under_age
 from crm.consent.models import SuppressionReason
 from crm.mail import reasons
 from crm.mail.models import MessageClass
 
 DISTRICT_ZONE = "America/New_York"
 OPENS, CLOSES = time(8), time(20)
-ADULT = 18
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ LONGEST = timedelta(days=max(limit.days for limit in BUDGET))
 
 @dataclass(frozen=True)
 class Facts:
-    """What the policy looks at. `sent` holds when recent marketing and asks went, oldest first."""
+    """What the policy looks at. `sent` holds when recent marketing and asks went, oldest first.
+
+    `for_minors` says that the district lets this message go to people under 18 (`AgeRule`).
+    """
 
     message_class: MessageClass
     person: bool = True
@@ -46,6 +49,11 @@ class Facts:
     do_not_contact: bool = False
     paused_until: date | None = None
     birth_date: date | None = None
+    class_year: int | None = None
+    graduated_on: date | None = None
+    enrolled: bool = False
+    for_minors: bool = False
+    margin_years: int = 0
     time_zone: str | None = None
     address: str | None = None
     bounced: bool = False
@@ -113,9 +121,10 @@ def _not_this_person(facts: Facts, at: datetime) -> str | None:
         return reasons.BLOCKED
     if facts.do_not_contact:
         return reasons.DO_NOT_CONTACT
-    if under_age(facts.birth_date, at):
+    today = local_day(at, facts.time_zone)
+    if not facts.for_minors and under_age(adult_from(facts), today):
         return reasons.UNDER_AGE
-    if facts.paused_until is not None and facts.paused_until >= at.date():
+    if facts.paused_until is not None and facts.paused_until >= today:
         return reasons.PAUSED
     return None
 
@@ -144,13 +153,17 @@ def _when(facts: Facts, at: datetime) -> Decision:
     return Wait(moment)
 
 
-def under_age(birth_date: date | None, at: datetime) -> bool:
-    """Whether somebody is known to be under 18; not knowing is not being."""
-    if birth_date is None:
-        return False
-    today = at.date()
-    had_birthday = (today.month, today.day) >= (birth_date.month, birth_date.day)
-    return today.year - birth_date.year - (not had_birthday) < ADULT
+def adult_from(facts: Facts) -> date | None:
+    """The day from which the person counts as 18; None where nothing speaks for being younger."""
+    return adult_on(
+        facts.birth_date, facts.class_year, facts.graduated_on, enrolled=facts.enrolled,
+        margin_years=facts.margin_years,
+    )  # fmt: skip
+
+
+def local_day(at: datetime, time_zone: str | None) -> date:
+    """The day it is where the person lives."""
+    return at.astimezone(zone_of(time_zone)).date()
 
 
 def slot_frees(sent: tuple[datetime, ...], at: datetime) -> datetime:

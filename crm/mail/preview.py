@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.consent.models import Topic
+from crm.consent.words import topic_name
 from crm.core.errors import Invalid
 from crm.core.extend import Recipient
 from crm.mail import values
@@ -61,7 +62,7 @@ def preview(
     chosen = chosen_language(wanted, variants)
     if chosen is None:
         raise Invalid("This content is not written in a language for this person.")
-    footer = Footer(topic=topic_label(session, version_id) or "")
+    footer = Footer(topic=topic_label(session, version_id, chosen) or "")
     letter = LETTERS.letter((version_id, chosen), variants[chosen], footer)
     said = _values(session, alumnus, letter.names, at)
     subject, html, text = letter.filled(letter.substitutions(said))
@@ -75,15 +76,16 @@ def chosen_language(wanted: str, variants: Any) -> str | None:
     return FALLBACK if FALLBACK in variants else None
 
 
-def topic_label(session: Session, version_id: int) -> str | None:
-    """The label of the topic that a version's content is about."""
+def topic_label(session: Session, version_id: int, language: str) -> str | None:
+    """The name of the topic that a version's content is about, in the letter's language."""
     statement = (
-        select(Topic.label)
+        select(Topic)
         .join(Content, Content.topic_key == Topic.key)
         .join(ContentVersion, ContentVersion.content_id == Content.id)
         .where(ContentVersion.id == version_id)
     )
-    return session.scalars(statement).one_or_none()
+    topic = session.scalars(statement).one_or_none()
+    return topic_name(topic, language) if topic else None
 
 
 def _values(

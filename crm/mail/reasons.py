@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 
 CONSENT_WITHDRAWN = "consent_withdrawn"
 NO_CONSENT = "no_consent"
+TOPIC_RETIRED = "topic_retired"
 SUPPRESSED = "suppressed"
 BOUNCED = "bounced"
 NO_ADDRESS = "no_address"
@@ -31,6 +32,7 @@ ERASED = "erased"
 SENTENCES: dict[str, Any] = {
     CONSENT_WITHDRAWN: _("they asked not to get mail about this topic"),
     NO_CONSENT: _("this topic needs their agreement, and they have not given it"),
+    TOPIC_RETIRED: _("nothing is sent about this topic any more"),
     SUPPRESSED: _("their address is on the list of addresses that are never mailed"),
     BOUNCED: _("mail to their address came back as undeliverable"),
     NO_ADDRESS: _("we have no mail address of their own"),

@@ -11,18 +11,16 @@ from wtforms import (
     DateField,
     EmailField,
     SelectField,
-    SelectMultipleField,
     StringField,
     validators,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import CheckboxInput, ListWidget
 
 from crm.alumni.models import Alumnus
 from crm.core.errors import Invalid
 from crm.portal.queries import Choices, Held
 from crm.portal.wishes import Wish
-from crm.web.forms import Form
+from crm.web.forms import Form, MultiCheckboxField
 from crm.web.i18n import CONTENT_LANGUAGES
 
 LINE = [validators.Optional(), validators.Length(max=200)]
@@ -40,13 +38,6 @@ PROFILE = (
     "employer", "field_of_work", "college", "city", "language", "time_zone",
 )  # fmt: skip
 PARTS = ("ways", "subjects", "topics")
-
-
-class MultiCheckboxField(SelectMultipleField):  # type: ignore[misc]
-    """Several of a short list, as boxes to tick."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
 
 
 class ProfileForm(Form):

@@ -8,8 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import (
@@ -24,8 +23,9 @@ from crm.alumni.models import (
     Subject,
     Way,
 )
-from crm.consent.models import ConsentEntry, ConsentState, Topic
+from crm.consent.models import Topic
 from crm.consent.queries import choices_of, topics
+from crm.consent.words import topic_about, topic_name
 from crm.links.service import mask, mask_phone
 from crm.mail.models import Message
 from crm.schools.models import School
@@ -79,12 +79,7 @@ def _labelled(rows: Iterable[Any]) -> list[tuple[str, str]]:
 
 
 def _described(rows: Iterable[Topic]) -> list[tuple[str, str]]:
-    return [
-        (row.key, f"{gettext(row.label)}: {gettext(row.description)}")
-        if row.description
-        else (row.key, gettext(row.label))
-        for row in rows
-    ]
+    return [(row.key, ": ".join(filter(None, (topic_name(row), topic_about(row))))) for row in rows]
 
 
 def _schools(session: Session, alumnus_id: int) -> list[tuple[str, int | None]]:
@@ -154,18 +149,3 @@ def preferred_email(session: Session, alumnus_id: int) -> ContactPoint | None:
         ContactPoint.preferred,
     )
     return session.scalars(statement).one_or_none()
-
-
-def topics_overview(session: Session) -> list[tuple[Topic, str, int]]:
-    """Each topic, its label, and how many people's latest word on it alone was to leave it."""
-    latest = (
-        select(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.state)
-        .where(ConsentEntry.topic_key.is_not(None))
-        .ext(distinct_on(ConsentEntry.alumnus_id, ConsentEntry.topic_key))
-        .order_by(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.id.desc())
-        .subquery()
-    )
-    left = select(latest.c.topic_key, func.count()).where(latest.c.state == ConsentState.WITHDRAWN)
-    rows = session.execute(left.group_by(latest.c.topic_key))
-    counts: dict[str | None, int] = dict(rows.all())
-    return [(topic, gettext(topic.label), counts.get(topic.key, 0)) for topic in topics(session)]

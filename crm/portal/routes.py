@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from crm.accounts.access import public
 from crm.consent.models import ConsentSource
+from crm.consent.words import topic_name
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid
@@ -207,6 +208,6 @@ def show_leaving(token: str, link: Opened, *, before: Wish | None = None) -> str
     at = clock.now()
     return render_template(
         "crm/portal/unsubscribe.html", token=token, topic=topic, mine=mine,
-        label=_(topic.label) if topic else "",
+        label=topic_name(topic) if topic else "",
         before=seal(before, alumnus_id=link.alumnus.id, at=at) if before else "",
     )  # fmt: skip

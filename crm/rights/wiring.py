@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.rights import cli  # noqa: F401 - adds its command to `people`
+from crm.rights import cli, models  # noqa: F401 - adds its command to `people`; tables
 
 
 def init_app(app: Flask) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
+from wtforms import SelectMultipleField
 from wtforms.validators import StopValidation
+from wtforms.widgets import CheckboxInput, ListWidget
 
 TEXT_FIELDS = {"StringField", "TextAreaField", "EmailField", "TelField", "SearchField"}
 LARGEST = 10**9
@@ -53,3 +55,10 @@ class Form(FlaskForm):  # type: ignore[misc]
                 field.id = f"{type(form).__name__.removesuffix('Form').lower()}-{field.id}"
                 field.label.field_id = field.id
             return field
+
+
+class MultiCheckboxField(SelectMultipleField):  # type: ignore[misc]
+    """Several of a short list, as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()

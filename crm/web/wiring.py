@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     kept.init_app(app)
     tables.init_app(app)
+    app.jinja_env.globals["settings_pages"] = settings_pages
     headers.init_app(app, secure=app.config["SETTINGS"].secure)
 
     @app.context_processor
@@ -44,6 +45,12 @@ def init_app(app: Flask) -> None:
 
 def _now() -> datetime:
     return clock.now()
+
+
+def settings_pages(viewer: Any) -> list[Any]:
+    """The pages of settings that areas add, for this viewer, in order."""
+    entries = sorted(extensions().settings_pages, key=lambda entry: entry.order)
+    return [entry for entry in entries if viewer.may(entry.permission)]
 
 
 def navigation(viewer: Any) -> list[Any]:

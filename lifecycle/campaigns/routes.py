@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
 from wtforms.fields.choices import SelectChoice
 
 from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
 from crm.alumni.models import Alumnus
 from crm.consent.models import Topic
+from crm.consent.queries import topics
+from crm.consent.words import topic_name
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid, Refused
@@ -46,8 +47,8 @@ def index() -> str:
 
 
 def _with_topics(form: CampaignForm) -> CampaignForm:
-    topics = db.session.execute(select(Topic.key, Topic.label).order_by(Topic.position))
-    form.topic_key.choices = [SelectChoice(key, _(label)) for key, label in topics]
+    offered = topics(db.session())
+    form.topic_key.choices = [SelectChoice(topic.key, topic_name(topic)) for topic in offered]
     return form
 
 

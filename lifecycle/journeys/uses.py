@@ -35,6 +35,12 @@ def journeys_that_name(session: Session, piece: str) -> list[tuple[str, str]]:
     return list(uses.values())
 
 
+def journey_origins(session: Session) -> list[tuple[str, str]]:
+    """(origin, label) of every journey, for the settings that name what decides a message."""
+    rows = session.execute(select(Journey.key, Journey.name).order_by(Journey.name, Journey.key))
+    return [(f"journey:{key}", gettext("the journey %(name)s", name=name)) for key, name in rows]
+
+
 def queries_of(document: Document) -> Iterator[str]:
     """Every query in a journey: who enters, who is let out, who takes which way."""
     yield document.enter.when

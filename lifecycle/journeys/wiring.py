@@ -13,7 +13,7 @@ from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import FIELDS
 from lifecycle.journeys.home import first_step, to_do
 from lifecycle.journeys.routes import bp
-from lifecycle.journeys.uses import journeys_that_name
+from lifecycle.journeys.uses import journey_origins, journeys_that_name
 
 
 def init_app(app: Flask) -> None:
@@ -36,5 +36,6 @@ def init_app(app: Flask) -> None:
     known.first_steps.append(first_step)
     known.todo.append(to_do)
     known.query_users.append(journeys_that_name)
+    known.origins.append(journey_origins)
     app.register_blueprint(bp)
     app.cli.add_command(journeys)

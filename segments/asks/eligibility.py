@@ -39,7 +39,9 @@ from crm.alumni.models import (
     Interest,
     InterestKind,
 )
+from crm.consent.age import AgeRule, minor_on
 from crm.consent.queries import address_suppressed, refuses
+from crm.core.district import chosen
 from crm.interactions.models import Interaction
 from crm.mail.facts import BUDGETED, GONE
 from crm.mail.models import Message
@@ -47,13 +49,11 @@ from crm.mail.policy import BUDGET
 from crm.schools.models import School
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.rules import (
-    ADULT_YEARS,
     MOST_A_YEAR,
     NEVER,
     REST_AFTER_ASK,
     REST_AFTER_NO,
     SOONEST,
-    years_before,
 )
 from segments.clearance.queries import cleared_on
 from segments.clearance.rules import needed_level
@@ -96,6 +96,7 @@ class Need:
     level: int
     dates: tuple[RequestDate, ...]
     at: datetime
+    margin_years: int = 0
 
 
 def need_of(session: Session, request: Request, at: datetime) -> Need:
@@ -103,7 +104,8 @@ def need_of(session: Session, request: Request, at: datetime) -> Need:
     school = session.get_one(School, request.school_id)
     dates = tuple(d for d in dates_of(session, request.id) if d.starts_at >= at + SOONEST)
     level = needed_level(request.supervision, request.place)
-    return Need(request, ZoneInfo(school.time_zone), level, dates, at)
+    margin = chosen(session, AgeRule).margin_years
+    return Need(request, ZoneInfo(school.time_zone), level, dates, at, margin)
 
 
 def sort_in_memory(session: Session) -> None:
@@ -170,17 +172,13 @@ def suitable_dates(need: Need) -> ColumnElement[Any]:
 def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person, by the keys of `WORDS`."""
     at, today = need.at, need.at.astimezone(need.zone).date()
-    grown_up = years_before(today, ADULT_YEARS)
-    leaves = func.coalesce(Alumnus.graduated_on, func.make_date(Alumnus.class_year, 6, 1))
     nobody = literal(value=False)
     return {
         "way_not_offered": ~_helps(need.request.way_key),
         "deceased": Alumnus.deceased.is_(True),
         "blocked": Alumnus.ferpa_block.is_(True),
         "do_not_contact": Alumnus.do_not_contact.is_(True),
-        "under_age": or_(
-            Alumnus.birth_date > grown_up, and_(Alumnus.birth_date.is_(None), leaves > today)
-        ),
+        "under_age": minor_on(today, margin_years=need.margin_years),
         "paused": Alumnus.paused_until >= today,
         "no_address": ~_reachable(),
         "consent_withdrawn": refuses(TOPIC),

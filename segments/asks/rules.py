@@ -14,7 +14,6 @@ MOST_A_YEAR = 4
 HOLD = timedelta(hours=72)
 SOONEST = timedelta(hours=12)
 """A date nearer than this is too near to ask for."""
-ADULT_YEARS = 18
 NEVER = date(9999, 12, 31)
 LATER_AT_LEAST = timedelta(days=45)
 SEASONS: Mapping[str, tuple[int, int]] = {"spring": (3, 1), "autumn": (9, 1)}
@@ -42,11 +41,3 @@ def later_choices(today: date) -> dict[str, date]:
             start = date(start.year + 1, month, day)
         found[name] = start
     return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def years_before(day: date, years: int) -> date:
-    """The same day so many years ago (1 March for a leap day that was not)."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return date(day.year - years, 3, 1)

@@ -113,6 +113,7 @@ def seed(make: Make) -> District:
         "interaction_id": talk.id,
         "user_id": users[Role.VIEWER].id,
         "language": "en",
+        "consent/key": "news",
         **_session(make.session, users[Role.COORDINATOR], make),
         **_mail(make, person),
         **_lifecycle(make, person),

@@ -81,7 +81,7 @@ def test_what_stands_on_a_person_is_the_reason(
     app: Flask, session: Session, make: Make, now: datetime, person: dict[str, Any], reason: str
 ) -> None:
     sent = queue(session, make.alumnus(**person), make_content(session, now), now)
-    assert deliver(app, at=now).skipped == 1
+    deliver(app, at=now)
     assert state(session, sent) == (MessageState.SKIPPED, reason)
     assert kept(session) == []
 
@@ -291,7 +291,8 @@ def test_every_audience_adds_up(app: Flask, session: Session, make: Make, now: d
     report = deliver(app, at=now)
     told = Counter(session.scalars(select(Message.state).where(Message.origin == "campaign:sum")))
     assert report.accepted == told[MessageState.ACCEPTED] == 5
-    assert report.skipped == told[MessageState.SKIPPED] == len(WHY_NOT) + 1
+    # Whoever is under 18 is left out as it is queued, the others as it would go.
+    assert report.skipped + 1 == told[MessageState.SKIPPED] == len(WHY_NOT) + 1
     assert report.waiting == told[MessageState.QUEUED] == 1
     assert sum(told.values()) == audience
     assert drop_queued(session, origin="campaign:sum", reason=reasons.STOPPED, at=now) == 1
