@@ -15,9 +15,8 @@ from crm.accounts import (
     routes,
     sessions,
     settings_routes,  # noqa: F401 - routes
-    upkeep,
 )
-from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.extend import NavEntry, extensions
 from crm.core.viewer import Permission
 
 
@@ -32,4 +31,3 @@ def init_app(app: Flask) -> None:
         NavEntry("accounts.settings", _("Settings"), "gear", 900, Permission.HOME)
     )
     registry.checks.append(checks.coordinators_without_factor)
-    registry.jobs.append(PeriodicJob("accounts.upkeep", 3_600, upkeep.forget_old))

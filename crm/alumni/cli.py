@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 from flask.cli import AppGroup
 
-from crm.alumni.everything import everything_about
 from crm.alumni.export import write_people
 from crm.alumni.people import people_page, record_of
 from crm.alumni.queries import resolve_person
@@ -70,22 +68,3 @@ def show(who: str) -> dict[str, Any]:
     """Everything that is kept in one person's record."""
     session = db.session()
     return record_of(session, resolve_person(session, who))
-
-
-@people.command("export")
-@click.option("--id", "who", required=True, help="system:value, an external id, or our number.")
-@click.option("--to", "path", type=click.Path(dir_okay=False, path_type=Path))
-@reporting
-def export(who: str, path: Path | None) -> dict[str, Any]:
-    """Everything that is kept about one person, for them: every row of every table, as JSON."""
-    session, at = db.session(), clock.now()
-    told = everything_about(session, resolve_person(session, who), at=at, by=SYSTEM)
-    session.commit()
-    if path is None:
-        return told
-    try:
-        path.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Refused([f"{path}: {error.strerror or error}"]) from error
-    rows = sum(len(rows) for rows in told["tables"].values())
-    return {"id": told["id"], "written": str(path), "rows": rows}

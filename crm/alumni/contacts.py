@@ -61,3 +61,14 @@ def contact_form(kind: ContactKind, text: str) -> tuple[str, str]:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def mask(address: str) -> str:
+    """Enough of an address for its owner to know it: `a•••@gmail.com`."""
+    local, _at, domain = address.rpartition("@")
+    return f"{local[:1]}•••@{domain}" if local else "•••"
+
+
+def mask_phone(number: str) -> str:
+    """The last two digits of a phone number."""
+    return f"••• {number[-2:]}"

@@ -33,11 +33,11 @@ def everything_about(
             continue
         for name in columns:
             rows = session.execute(select(table).where(table.c[name] == alumnus_id)).mappings()
-            found = [{key: _plain(value) for key, value in row.items()} for row in rows]
+            found = [{key: plain(value) for key, value in row.items()} for row in rows]
             if found:
                 tables[table.name] = found
     audit.record(session, "alumnus.exported", kind="alumnus", key=alumnus_id, by=by, at=at)
-    record = {key: _plain(value) for key, value in record_of(session, alumnus_id).items()}
+    record = {key: plain(value) for key, value in record_of(session, alumnus_id).items()}
     return {"id": alumnus_id, "at": at.isoformat(), "record": record, "tables": tables}
 
 
@@ -46,14 +46,14 @@ def _naming(table: Table) -> list[str]:
     return [key.parent.name for key in table.foreign_keys if key.column.table.name == "alumnus"]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

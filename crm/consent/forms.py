@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms import DateField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, Optional
 
 from crm.consent.age import AgeRule, Outreach, clean
 from crm.consent.models import ConsentBasis, ConsentState, Topic
@@ -114,3 +114,19 @@ class MinorsForm(Form):
             outreach=Outreach(self.outreach.data), handover=clean(self.handover.data or ()),
             topics=clean(self.topics.data or ()), margin_years=int(self.margin_years.data),
         )  # fmt: skip
+
+
+class PauseForm(Form):
+    """A pause that a person asked staff for."""
+
+    until = DateField(_("Send nothing up to and with"), [Optional()])
+    wording = TextAreaField(
+        _("What they said, and how"), validators=[InputRequired(), Length(max=MAX_WORDING)]
+    )
+
+
+class CloseForm(Form):
+    """An address that is never to be mailed, and why."""
+
+    address = SelectField(_("Address"))
+    reason = StringField(_("Why"), validators=[InputRequired(), Length(max=200)])

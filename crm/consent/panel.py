@@ -9,11 +9,9 @@ from typing import Any
 from crm.alumni.models import Alumnus
 from crm.consent import queries
 from crm.consent.routes import word_form
-from crm.consent.words import SOURCES, STATES, SUPPRESSIONS
+from crm.consent.words import SOURCES, SUPPRESSIONS
 from crm.core.database import db
 from crm.core.viewer import Permission, Viewer
-
-MOST = 100
 
 
 def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:
@@ -21,10 +19,9 @@ def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | 
     session = db.session()
     may_see_addresses = viewer.may(Permission.CONTACT_VIEW)
     closed = queries.suppressions_of(session, alumnus.id) if may_see_addresses else {}
-    entries = session.execute(queries.ledger(alumnus.id).limit(MOST)).all()
     return {
-        "standing": queries.standing_of(session, alumnus.id), "ledger": entries,
-        "closed": closed, "sources": SOURCES, "states": STATES, "why_closed": SUPPRESSIONS,
+        "standing": queries.standing_of(session, alumnus.id), "ledger": may_see_addresses,
+        "closed": closed, "sources": SOURCES, "why_closed": SUPPRESSIONS,
         "paused": alumnus.paused_until if _paused(alumnus, at) else None,
         "form": word_form() if viewer.may(Permission.PEOPLE_EDIT) else None,
     }  # fmt: skip

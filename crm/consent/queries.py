@@ -7,6 +7,7 @@ without an entry is reached by opt-out topics only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -186,6 +187,39 @@ def suppressions_of(session: Session, alumnus_id: int) -> dict[str, SuppressionR
         )
     )  # fmt: skip
     return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def suppression_of(session: Session, address: str) -> Suppression | None:
+    """What stands against mail to an address, in clear or as the hash of somebody erased."""
+    known = Suppression.address_key.in_([address, hashed(literal(address))])
+    statement = select(Suppression).where(known, Suppression.lifted_at.is_(None))
+    return session.scalars(statement.limit(1)).first()
+
+
+def suppressions_held(session: Session, alumnus_id: int) -> Sequence[Suppression]:
+    """Every row of the list of closed addresses that an address of the person stands on."""
+    statement = (
+        select(Suppression)
+        .join(ContactPoint, ContactPoint.key == Suppression.address_key)
+        .where(ContactPoint.alumnus_id == alumnus_id, ContactPoint.kind == ContactKind.EMAIL)
+        .order_by(Suppression.at.desc(), Suppression.address_key)
+        .limit(50)
+    )
+    return session.scalars(statement).all()
+
+
+def open_addresses(session: Session, alumnus_id: int) -> Sequence[ContactPoint]:
+    """The mail addresses of a person that nothing stands against."""
+    statement = (
+        select(ContactPoint)
+        .where(
+            ContactPoint.alumnus_id == alumnus_id, ContactPoint.kind == ContactKind.EMAIL,
+            ~address_suppressed(ContactPoint.key),
+        )
+        .order_by(ContactPoint.preferred.desc(), ContactPoint.id)
+        .limit(50)
+    )  # fmt: skip
+    return session.scalars(statement).all()
 
 
 def count_suppressed(session: Session) -> int:

@@ -6,6 +6,7 @@ mail provider may only tighten (law 3).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +25,8 @@ from crm.consent.models import (
     SuppressionReason,
     Topic,
 )
-from crm.consent.queries import address_key, latest_state
+from crm.consent.queries import HASHED, address_key, hashed, latest_state
+from crm.core.database import among
 from crm.core.errors import Invalid, NotAllowed, NotFound
 from crm.core.viewer import Viewer
 
@@ -187,6 +189,7 @@ def suppress(
     keys = sorted({address_key(a) for a in addresses if a.strip() and "\x00" not in a})
     if not keys:
         return 0
+    keys = _as_kept(session, keys)
     weight = case(*((Suppression.reason == r, w) for r, w in WEIGHT.items()), else_=0)
     told = sources or {}
     rows = [
@@ -210,10 +213,21 @@ def suppress(
     return len(session.execute(statement.returning(Suppression.address_key)).all())
 
 
+def _as_kept(session: Session, keys: list[str]) -> list[str]:
+    """The addresses, as their hash where somebody who was erased had them: never in clear again."""
+    hashes = {HASHED + hashlib.sha256(key.encode()).hexdigest(): key for key in keys}
+    known = session.scalars(
+        select(Suppression.address_key).where(among(Suppression.address_key, hashes))
+    )
+    erased = {hashes[found]: found for found in known}
+    return sorted({erased.get(key, key) for key in keys})
+
+
 def lift(session: Session, address: str, *, at: datetime) -> bool:
     """Mail an address again. Only for the person themselves, who just asked for it from there."""
+    key = address_key(address)
     statement = update(Suppression).where(
-        Suppression.address_key == address_key(address), Suppression.lifted_at.is_(None)
+        Suppression.address_key.in_([key, hashed(literal(key))]), Suppression.lifted_at.is_(None)
     )
     lifted = session.execute(statement.values(lifted_at=at).returning(Suppression.address_key))
     return bool(lifted.all())

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.consent import (
     fields,
     panel,
+    references,
     routes,
     settings_routes,  # noqa: F401 - routes
     words,
@@ -24,6 +25,7 @@ def init_app(app: Flask) -> None:
     registry = extensions(app)
     registry.alumnus_panels.append(Panel("consent", "crm/consent/_panel.html", 40, panel.load))
     registry.query_fields.extend(fields.FIELDS)
+    registry.references |= {"user": references.staff, "link": references.own_link}
     registry.settings_pages += [
         NavEntry("consent.all_topics", _("Topics"), "tags", 10, Permission.SETTINGS),
         NavEntry("consent.minors", _("Under 18"), "person", 20, Permission.SETTINGS),

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from uuid import UUID
 
 from flask import Flask, current_app
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Table
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm.core.bulk import BulkAction
@@ -85,6 +85,59 @@ class FirstStep:
     href: str
     done: bool
     order: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a reference leads to: words for the reader, and an address where there is a page."""
+
+    text: str
+    href: str = ""
+
+
+class Deed(StrEnum):
+    """What erasing a person does to the rows of a table."""
+
+    DELETED = "deleted"
+    EMPTIED = "emptied"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Personal:
+    """A table that names people or holds addresses of theirs, and what erasing does to its rows.
+
+    `where` is the condition for the rows of the people that `{gone}` (ids) stands for; `values`
+    what an emptied row is set to, in SQL. `why` says why a row may stay.
+    """
+
+    deed: Deed
+    where: str = "alumnus_id in ({gone})"
+    values: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long one kind of rows is kept, and what happens to them then.
+
+    `age` is the moment a row is counted from; `condition` says which rows are meant and, for rows
+    that are emptied, leaves out those that are empty already. `values` are what a row is set to;
+    None deletes it. `person` is the column that names whose row it is, so that a legal hold is
+    respected. The district chooses `days` between `least` and `most`; equal ones are fixed.
+    """
+
+    key: str
+    label: Any
+    reason: Any
+    table: Table
+    age: Any
+    days: int
+    least: int
+    most: int
+    condition: ColumnElement[bool] | None = None
+    values: Mapping[str, Any] | None = None
+    person: Any = None
 
 
 class FieldKind(StrEnum):
@@ -239,6 +292,12 @@ class Extensions:
     settings_pages: list[NavEntry] = field(default_factory=list)
     # What decides messages (an origin without its step) and may be let go to people under 18.
     origins: list[Callable[[Session], Iterable[tuple[str, str]]]] = field(default_factory=list)
+    # The retention schedule, in the order in which it is shown and run.
+    retention: list[Keep] = field(default_factory=list)
+    # Prefix of a reference in the consent ledger → what those keys mean, in words.
+    references: dict[str, Callable[[Session, Sequence[str]], Mapping[str, Reference]]] = field(
+        default_factory=dict
+    )
     letters: Letters | None = None
     list_columns: list[ListColumn] = field(default_factory=list)
     bulk_actions: list[BulkAction] = field(default_factory=list)
@@ -261,6 +320,8 @@ class Extensions:
     # Tables computed from people's facts, in the order to delete from → which rows are those of
     # the people `{gone}` (ids) stands for.
     derived: dict[str, str] = field(default_factory=dict)
+    # Every other table that names a person or holds an address, with what erasing does to it.
+    personal: dict[str, Personal] = field(default_factory=dict)
     # Those of them whose rows follow a person into the record that theirs became part of.
     follow: set[str] = field(default_factory=set)
     # Table that stays when a person is forgotten → what its rows of theirs are set to (SQL).

@@ -207,7 +207,27 @@ def _tighten(session: Session, done: Merge) -> None:
 
 
 def _loosen(session: Session, done: Merge) -> None:
-    """Take out what `_tighten` put in: with the merge undone it is nobody's word."""
+    """Take out what `_tighten` put in: with the merge undone it is nobody's word.
+
+    What was withdrawn while both were one holds for both, as nobody can tell whose word it was.
+    """
+    session.execute(
+        text(
+            """insert into consent_entry
+                (alumnus_id, topic_key, state, source, reference, wording, at)
+            select :gone, e.topic_key, e.state, e.source, e.reference, e.wording, e.at
+            from (
+                select distinct on (topic_key) * from consent_entry
+                where alumnus_id = :kept and at > :since order by topic_key, id desc
+            ) e where e.state = 'withdrawn' and e.reference <> :reference order by e.id"""
+        ),
+        {
+            "kept": done.kept_id,
+            "gone": done.gone_id,
+            "since": done.at,
+            "reference": f"merge:{done.id}",
+        },
+    )
     session.execute(text("set local homecoming.erasing = 'yes'"))
     session.execute(
         text("delete from consent_entry where alumnus_id = :kept and reference = :reference"),

@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import ngettext
+from flask_babel import gettext, ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm.accounts.models import User
+from crm.consent.references import numbers
+from crm.core.database import among
 from crm.core.errors import NotFound
-from crm.core.extend import Todo
+from crm.core.extend import Reference, Todo
 from crm.core.viewer import Permission, Viewer
 from crm.imports.models import CustomField, Fate, ImportLine, ImportRun, ImportState
 from crm.imports.people.undoing import BACK
@@ -111,3 +113,14 @@ def waiting_imports(session: Session, viewer: Viewer, at: datetime) -> Iterator[
             "checked import waits to be applied", "checked imports wait to be applied", count
         )
         yield Todo(label, count, url_for("imports.index"))
+
+
+def files_named(session: Session, keys: Sequence[str]) -> dict[str, Reference]:
+    """Imports by the name of their file."""
+    rows = session.execute(
+        select(ImportRun.id, ImportRun.filename).where(among(ImportRun.id, numbers(keys)))
+    )
+    return {
+        str(i): Reference(gettext("the file %(name)s", name=name), f"/imports/{i}")
+        for i, name in rows
+    }

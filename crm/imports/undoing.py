@@ -26,6 +26,13 @@ PEOPLE, INTERACTIONS = "people", "interactions"
 DEED = "import.undone"
 
 
+FORGOTTEN = """select exists (
+    select from import_line l join alumnus a on a.id = l.alumnus_id
+    where l.import_id = :id and l.fate = 'update' and l.changes is null
+        and a.merged_into_id is distinct from a.id)"""
+"""Whether the facts that an undoing needs are gone, other than those of people who were erased."""
+
+
 def undo_import(
     session: Session, run: ImportRun, *, at: datetime, by: Viewer | None
 ) -> dict[str, int]:
@@ -35,6 +42,11 @@ def undo_import(
     """
     if run.state is not ImportState.APPLIED:
         raise Conflict("Only an import that was applied, and not undone before, can be undone.")
+    if session.scalar(text(FORGOTTEN), {"id": run.id}):
+        raise Conflict(
+            "What the lines of this file said was let go by the retention schedule, so that it"
+            " can no longer be undone."
+        )
     lock_imports(session)
     prepare_session(session)
     if run.kind == PEOPLE:

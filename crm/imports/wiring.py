@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(district.bp)
     jobs(app).register("imports.work", background.work)
     known = extensions(app)
+    known.references["import"] = queries.files_named
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"
     known.todo.append(queries.waiting_imports)

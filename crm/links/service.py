@@ -10,6 +10,8 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
+from crm.alumni.contacts import mask as mask
+from crm.alumni.contacts import mask_phone as mask_phone
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
 from crm.core.throttle import TooMany, hit
 from crm.core.viewer import Viewer
@@ -18,17 +20,6 @@ from crm.links.tokens import Claim, survivor
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WORKING = (ContactStatus.OK, ContactStatus.UNCONFIRMED)
-
-
-def mask(address: str) -> str:
-    """Enough of an address for its owner to know it: `a•••@gmail.com`."""
-    local, _at, domain = address.rpartition("@")
-    return f"{local[:1]}•••@{domain}" if local else "•••"
-
-
-def mask_phone(number: str) -> str:
-    """The last two digits of a phone number."""
-    return f"••• {number[-2:]}"
 
 
 def bound_address(session: Session, claim: Claim) -> ContactPoint | None:

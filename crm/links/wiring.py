@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.core.extend import PeriodicJob, extensions
+from crm.core.extend import extensions
 from crm.links import (
     fields,
     letters,
     models,  # noqa: F401 - tables
     pages,
-    upkeep,
 )
 
 
@@ -19,5 +18,4 @@ def init_app(app: Flask) -> None:
     registry = extensions(app)
     registry.merge_fields |= {field.key: field for field in fields.FIELDS}
     registry.letters = letters.send_letter
-    registry.jobs.append(PeriodicJob("links.upkeep", 3_600, upkeep.forget_old))
     pages.init_app(app)

@@ -7,11 +7,12 @@ from typing import Any
 import click
 from flask import Flask, current_app
 
+from crm.alumni.queries import resolve_person
 from crm.core import clock
 from crm.core.cli import reporting
 from crm.core.database import db
 from crm.core.viewer import SYSTEM
-from crm.mail import content, settle
+from crm.mail import because, content, settle
 from crm.mail.delivery import deliver
 from crm.mail.reconcile import reconcile
 
@@ -57,3 +58,14 @@ def ship_command() -> dict[str, Any]:
     made = content.ship_all(db.session(), clock.now())
     db.session.commit()
     return {"versions": made}
+
+
+@click.command("why-mail")
+@click.option("--id", "who", required=True, help="system:value, an external id, or our number.")
+@reporting
+def why_mail(who: str) -> dict[str, Any]:
+    """Why we may or may not write to a person: the send policy's answer for each kind of mail."""
+    session = db.session()
+    alumnus_id = resolve_person(session, who)
+    found, around = because.told(session, alumnus_id, at=clock.now(), shown=True)
+    return {"id": alumnus_id, "answers": because.as_plain(found), "around": around}

@@ -182,9 +182,8 @@ class Run:
         """The letter and each recipient's part of it. Everything that may fail does so here."""
         session, version_id = self.session, consignment.version_id
         leave = consignment.message_class is not MessageClass.IMMEDIATE
-        footer = Footer(
-            (topic_label(session, version_id, consignment.language) or "") if leave else "", leave
-        )
+        topic = topic_label(session, version_id, consignment.language) if leave else None
+        footer = Footer(topic or "", leave)
         variant = variants_of(session, version_id)[consignment.language]
         letter = LETTERS.letter((version_id, consignment.language), variant, footer)
         recipients = [_recipient(message, consignment.language) for message in consignment.messages]

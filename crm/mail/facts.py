@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,19 +10,25 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Integer,
     Row,
     Select,
+    Text,
     Uuid,
     and_,
     bindparam,
     case,
+    cast,
+    column,
     exists,
     func,
     literal,
+    null,
     or_,
     select,
     tuple_,
+    values,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
@@ -39,6 +46,7 @@ BUDGETED = (MessageClass.MARKETING, MessageClass.ASK)
 GONE = (
     MessageState.CLAIMED, MessageState.UNCERTAIN, MessageState.CANCELLING, MessageState.ACCEPTED,
 )  # fmt: skip
+NOBODY = UUID(int=0)
 ONCE_PER_ADDRESS = "campaign:%"
 AT = bindparam("at", type_=UTCDateTime())
 SINCE = bindparam("since", type_=UTCDateTime())
@@ -102,50 +110,50 @@ def _picking(*, resumed: bool) -> Select[Any]:
     return statement.order_by(Message.not_before, Message.id)
 
 
-def _facts() -> Select[Any]:
-    point = _best_address()
-    address = func.coalesce(Message.to_address, point.c.key).label("address")
+def _facts(message: Any = Message) -> Select[Any]:
+    point = _best_address(message)
+    address = func.coalesce(message.to_address, point.c.key).label("address")
     return (
         select(
-            Message.id, Message.alumnus_id, Message.origin, Message.not_before, Message.attempt,
-            Message.expires_at, Message.message_class, Message.topic_key,
+            message.id, message.alumnus_id, message.origin, message.not_before, message.attempt,
+            message.expires_at, message.message_class, message.topic_key,
             # Nearly always empty, and then there is nothing to read.
-            func.nullif(Message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
-            Message.language.label("asked_language"),
+            func.nullif(message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
+            message.language.label("asked_language"),
             Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
-            Alumnus.class_year, Alumnus.graduated_on, _pupil().label("enrolled"),
+            Alumnus.class_year, Alumnus.graduated_on, _pupil(message).label("enrolled"),
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,
             Alumnus.merged_into_id,
-            case((Message.to_address.is_(None), point.c.id)).label("point_id"),
+            case((message.to_address.is_(None), point.c.id)).label("point_id"),
             address,
             address_suppression(address).label("suppression"),
-            refusal(Message.topic_key, Message.alumnus_id).label("refusal"),
-            _has_bounced().label("bounced"),
-            _taken(address).label("duplicate"),
-            _sent_lately().label("sent"),
-            exists().where(MessageAttachment.message_id == Message.id).label("attached"),
+            refusal(message.topic_key, message.alumnus_id).label("refusal"),
+            _has_bounced(message).label("bounced"),
+            _taken(message, address).label("duplicate"),
+            _sent_lately(message).label("sent"),
+            exists().where(MessageAttachment.message_id == message.id).label("attached"),
         )
-        .select_from(Message)
-        .outerjoin(Alumnus, Alumnus.id == Message.alumnus_id)
+        .select_from(Message if message is Message else message.id.table)
+        .outerjoin(Alumnus, Alumnus.id == message.alumnus_id)
         .outerjoin(point, literal(value=True))
     )  # fmt: skip
 
 
-def _pupil() -> Any:
+def _pupil(message: Any) -> Any:
     """Whether somebody of no known age or class is at school: asked of nobody else."""
     unknown = and_(
         Alumnus.birth_date.is_(None), Alumnus.class_year.is_(None), Alumnus.graduated_on.is_(None)
     )
-    return case((unknown, is_enrolled(Message.alumnus_id)), else_=False)
+    return case((unknown, is_enrolled(message.alumnus_id)), else_=False)
 
 
-def _best_address() -> Any:
+def _best_address(message: Any) -> Any:
     """The mail address to use: an own one that works, else one that the school gave them."""
     own = ContactPoint.owner == ContactOwner.OWN
     return (
         select(ContactPoint.id, ContactPoint.key)
         .where(
-            ContactPoint.alumnus_id == Message.alumnus_id,
+            ContactPoint.alumnus_id == message.alumnus_id,
             ContactPoint.kind == ContactKind.EMAIL,
             ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED]),
             or_(own, ContactPoint.owner == ContactOwner.SCHOOL),
@@ -159,40 +167,71 @@ def _best_address() -> Any:
     )  # fmt: skip
 
 
-def _has_bounced() -> Any:
+def _has_bounced(message: Any) -> Any:
     return exists().where(
-        ContactPoint.alumnus_id == Message.alumnus_id,
+        ContactPoint.alumnus_id == message.alumnus_id,
         ContactPoint.kind == ContactKind.EMAIL,
         ContactPoint.owner == ContactOwner.OWN,
         ContactPoint.status == ContactStatus.BOUNCED,
     )
 
 
-def _taken(address: Any) -> Any:
+def _taken(message: Any, address: Any) -> Any:
     """Whether the same campaign already went to this address, for somebody else who shares it."""
     other = aliased(Message)
     return and_(
-        Message.origin.like(ONCE_PER_ADDRESS),
+        message.origin.like(ONCE_PER_ADDRESS),
         exists().where(
-            other.to_address == address, other.origin == Message.origin,
-            other.alumnus_id.is_distinct_from(Message.alumnus_id), other.state.in_(GONE),
+            other.to_address == address, other.origin == message.origin,
+            other.alumnus_id.is_distinct_from(message.alumnus_id), other.state.in_(GONE),
         ),
     )  # fmt: skip
 
 
-def _sent_lately() -> Any:
+def _sent_lately(message: Any) -> Any:
     """When marketing and asks went to the person within the longest window of the budget."""
     other = aliased(Message)
     went = func.coalesce(other.accepted_at, other.claimed_at)
     return (
         select(func.array_agg(went))
         .where(
-            other.alumnus_id == Message.alumnus_id, other.id != Message.id,
+            other.alumnus_id == message.alumnus_id, other.id != message.id,
             or_(other.accepted_at.is_(None), other.accepted_at > SINCE),
             other.message_class.in_(BUDGETED), other.state.in_(GONE), went > SINCE,
         )
         .scalar_subquery()
     )  # fmt: skip
+
+
+def imagine(
+    session: Session,
+    alumnus_id: int,
+    kinds: Sequence[tuple[str | None, MessageClass]],
+    *,
+    origin: str,
+    at: datetime,
+) -> list[Row[Any]]:
+    """The facts of messages that nobody queued, one for each (topic, class), in that order.
+
+    They come from the statement that claims read, so that what is said of a person is what the
+    hand-over would find.
+    """
+    given = values(
+        column("no", Integer()), column("topic_key", Text()),
+        column("message_class", Message.message_class.type), name="given",
+    ).data([(no, topic, kind) for no, (topic, kind) in enumerate(kinds)])  # fmt: skip
+    none = {name: null() for name in ("expires_at", "language", "to_address")}
+    columns = {
+        "id": literal(NOBODY, Uuid()), "alumnus_id": literal(alumnus_id, BigInteger()),
+        "origin": literal(origin), "not_before": literal(at, UTCDateTime()),
+        "attempt": literal(0), "merge": literal({}, JSONB), **none,
+    }  # fmt: skip
+    imagined = select(
+        given, *(cast(value, getattr(Message, name).type).label(name)
+                 for name, value in columns.items())
+    ).subquery("imagined")  # fmt: skip
+    statement = _facts(imagined.c).order_by(imagined.c.no)
+    return list(session.execute(statement, {"at": at, "since": at - LONGEST}))
 
 
 def languages(session: Session, version_id: int) -> set[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from flask_babel import format_date, gettext
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from crm.core.database import among
+from crm.core.extend import Reference
 from crm.mail.models import Content, ContentVersion, Delivery, Message, MessageState
 from crm.mail.reasons import sentence
 
 MOST_REASONS = 20
+UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def mail_of(alumnus_id: int) -> Select[Message, str]:
@@ -103,6 +108,18 @@ def counts(session: Session, at: datetime) -> Row[int, int, int, datetime]:
             func.min(Message.not_before).filter(due).label("since"),
         ).where(Message.state.in_(open_states))
     ).one()
+
+
+def letters_named(session: Session, keys: Sequence[str]) -> dict[str, Reference]:
+    """Messages by the name of what they said."""
+    ids = [UUID(key) for key in keys if UUID_FORM.fullmatch(key)]
+    rows = session.execute(
+        select(Message.id, Content.name)
+        .join(ContentVersion, ContentVersion.id == Message.version_id)
+        .join(Content, Content.id == ContentVersion.content_id)
+        .where(among(Message.id, ids))
+    )
+    return {str(i): Reference(gettext("the mail “%(name)s”", name=name)) for i, name in rows}
 
 
 def timeline(rows: Iterable[Row[Message, str]]) -> list[Mapping[str, Any]]:

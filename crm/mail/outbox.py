@@ -83,8 +83,6 @@ def queue_message(
     and is needed when there is no alumnus (mail to staff). `language` is the language to prefer.
     A higher `priority` goes first when the contact budget does not suffice for all.
     """
-    if alumnus_id is None and to_address is None:
-        raise Invalid("A message needs a person or an address.", field="to_address")
     identity = message_id(key)
     values: dict[str, Any] = {
         "id": identity, "key": key, "alumnus_id": alumnus_id, "version_id": version_id,
@@ -94,13 +92,23 @@ def queue_message(
         "to_address": address_key(to_address) if to_address else None, "language": language,
     }  # fmt: skip
     session.flush()
-    if alumnus_id is not None and _too_young(session, alumnus_id, values):
-        values |= {"state": MessageState.SKIPPED, "reason": reasons.UNDER_AGE, "ended_at": at}
+    values |= _ended_at_once(session, alumnus_id, values, at)
     statement = insert(Message).values(values).on_conflict_do_nothing()
     new = session.execute(statement.returning(Message.id)).first() is not None
     if new and attachments:
         session.execute(plain_insert(MessageAttachment), _rows(identity, attachments))
     return identity
+
+
+def _ended_at_once(
+    session: Session, alumnus_id: int | None, values: Mapping[str, Any], at: datetime
+) -> dict[str, Any]:
+    """How it ends at once for somebody too young for it; nothing for others."""
+    if alumnus_id is None and values["to_address"] is None:
+        raise Invalid("A message needs a person or an address.", field="to_address")
+    if alumnus_id is None or not _too_young(session, alumnus_id, values):
+        return {}
+    return {"state": MessageState.SKIPPED, "reason": reasons.UNDER_AGE, "ended_at": at}
 
 
 def _too_young(session: Session, alumnus_id: int, values: Mapping[str, Any]) -> bool:

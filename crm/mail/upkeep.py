@@ -10,11 +10,12 @@ from flask import Flask, current_app, url_for
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
+from crm.alumni.access import sees_contact
 from crm.alumni.models import Alumnus
 from crm.core.database import db
 from crm.core.extend import Check, Todo
 from crm.core.viewer import Permission, Viewer
-from crm.mail import history
+from crm.mail import because, history
 from crm.mail.delivery import deliver
 from crm.mail.reconcile import reconcile
 from crm.mail.settle import to_decide
@@ -72,6 +73,16 @@ def panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] |
     """The mail to one person with what became of each."""
     rows = db.session.execute(history.mail_of(alumnus.id).limit(SHOWN + 1)).all()
     return {"mail": history.timeline(rows[:SHOWN]), "more": len(rows) > SHOWN}
+
+
+def why_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:
+    """Why we may or may not write to one person, for staff who look after their record."""
+    if not viewer.may(Permission.CONTACT_VIEW):
+        return None
+    session = db.session()
+    shown = sees_contact(session, viewer, alumnus.id)
+    found, around = because.told(session, alumnus.id, at=at, shown=shown)
+    return {"told": found, "around": around, "kinds": because.KINDS}
 
 
 def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
+from crm.alumni.cli import people
 from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
 from crm.core.viewer import Permission
 from crm.mail import cli, history, routes, upkeep
@@ -18,6 +19,7 @@ def init_app(app: Flask) -> None:
     csrf.exempt(routes.sendgrid_inbound)
     app.register_blueprint(routes.bp)
     app.cli.add_command(cli.mail)
+    people.add_command(cli.why_mail)
     registry = extensions(app)
     if app.config["SETTINGS"].mail == "mailbox":
         registry.navigation.append(
@@ -29,4 +31,8 @@ def init_app(app: Flask) -> None:
     registry.metrics.append(upkeep.metrics)
     registry.why.append(history.why)
     registry.todo.append(upkeep.to_do)
+    registry.alumnus_panels.append(
+        Panel("why-mail", "crm/mail/_why_panel.html", 39, upkeep.why_panel)
+    )
+    registry.references["message"] = history.letters_named
     registry.alumnus_panels.append(Panel("mail", "crm/mail/_panel.html", 50, upkeep.panel))

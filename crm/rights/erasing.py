@@ -19,22 +19,15 @@ from crm.accounts import audit
 from crm.alumni.models import Alumnus
 from crm.consent.models import SuppressionReason
 from crm.consent.queries import HASHED
-from crm.core.errors import NotFound
-from crm.core.extend import extensions
+from crm.core.errors import Conflict, NotFound
+from crm.core.extend import Deed, Personal, extensions
 from crm.core.viewer import Viewer
 from crm.mail.reasons import ERASED
 
 MINE = "select :id union select id from alumnus where merged_into_id = :id"
 """The record, and those that became part of it."""
-GONE = (
-    "external_id", "contact_point", "interest", "schooling", "address_confirmation",
-    "consent_entry",
-)  # fmt: skip
-STRIPPED = {
-    "interaction": "note = ''",
-    "message": "to_address = null, contact_point_id = null, merge = '{}', key = 'erased:' || id",
-}
-MAIL = f"select id from message where alumnus_id in ({MINE})"
+HELD = f"""select exists (select from legal_hold
+    where released_at is null and alumnus_id in ({MINE}))"""
 BLANK = (
     "given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name",
     "name_key", "sort_key",
@@ -48,21 +41,32 @@ NOTHING = (
 def erase(session: Session, alumnus_id: int, *, at: datetime, by: Viewer | None) -> dict[str, int]:
     """Forget a person and the records that were merged into theirs; answers rows by table.
 
-    Raises `NotFound` for nobody. The caller commits: all of it or nothing. It cannot be undone.
+    Raises `NotFound` for nobody and `Conflict` while a legal hold stands. The caller commits: all
+    of it or nothing. It cannot be undone.
     """
-    if session.get(Alumnus, alumnus_id, with_for_update=True) is None:
+    person = session.get(Alumnus, alumnus_id, with_for_update=True)
+    if person is None or person.merged_into_id == person.id:
         raise NotFound("There is no such person.")
     session.flush()
+    if session.scalar(text(HELD), {"id": alumnus_id}):
+        raise Conflict("A legal hold stands on this person: nothing may be erased until it ends.")
     session.execute(text("set local homecoming.erasing = 'yes'"))
+    _end_mail(session, alumnus_id, at)
+    known = extensions()
+    declared = known.personal | {
+        table: Personal(Deed.EMPTIED, values=words.replace("{", "{{").replace("}", "}}"))
+        for table, words in known.stripped.items()
+    }
+    # What is found through another table is dealt with while that still tells whose it is.
     done = {"suppressed": _keep_hashes(session, alumnus_id, at)}
-    conditions = {
-        **extensions().derived, **dict.fromkeys(GONE, "alumnus_id in ({gone})"),
-        "mailbox_item": f"message_id in ({MAIL})", "message_attachment": f"message_id in ({MAIL})",
-    }  # fmt: skip
-    for table, condition in conditions.items():
-        where = condition.format(gone=MINE)
-        done[table] = _count(session, f"delete from {table} where {where}", alumnus_id)
-    _strip(session, alumnus_id, at)
+    for deed in (Deed.EMPTIED, Deed.DELETED):
+        for table, mine in declared.items():
+            if mine.deed is deed and table != "alumnus":
+                done[table] = _deal(session, table, mine, alumnus_id)
+        if deed is Deed.EMPTIED:
+            for table, condition in known.derived.items():
+                done[table] = _deal(session, table, Personal(Deed.DELETED, condition), alumnus_id)
+    _blank(session, alumnus_id, at)
     session.execute(text("set local homecoming.erasing = 'no'"))
     audit.record(session, "alumnus.erased", kind="alumnus", key=alumnus_id, by=by, at=at)
     session.flush()
@@ -70,8 +74,24 @@ def erase(session: Session, alumnus_id: int, *, at: datetime, by: Viewer | None)
     return {table: n for table, n in done.items() if n}
 
 
-def _count(session: Session, statement: str, alumnus_id: int) -> int:
+def _deal(session: Session, table: str, mine: Personal, alumnus_id: int) -> int:
+    where = mine.where.format(gone=MINE)
+    if mine.deed is Deed.DELETED:
+        statement = f"delete from {table} where {where}"
+    else:
+        statement = f"update {table} set {mine.values.format()} where {where}"
     return int(session.execute(text(statement), {"id": alumnus_id}).rowcount)  # type: ignore[attr-defined]
+
+
+def _end_mail(session: Session, alumnus_id: int, at: datetime) -> None:
+    """Nothing that still waits for them goes."""
+    session.execute(
+        text(
+            f"""update message set state = 'skipped', reason = '{ERASED}', ended_at = :at
+            where alumnus_id in ({MINE}) and state = 'queued'"""
+        ),
+        {"id": alumnus_id, "at": at},
+    )
 
 
 def _keep_hashes(session: Session, alumnus_id: int, at: datetime) -> int:
@@ -82,8 +102,9 @@ def _keep_hashes(session: Session, alumnus_id: int, at: datetime) -> int:
     done = session.execute(
         text(
             f"""insert into suppression (address_key, reason, source, at)
-            select '{HASHED}' || encode(sha256(convert_to(key, 'UTF8')), 'hex'), :reason,
-                'erased', :at from ({own}) own
+            select '{HASHED}' || encode(sha256(convert_to(own.key, 'UTF8')), 'hex'),
+                coalesce(s.reason, :reason), 'erased', :at
+            from ({own}) own left join suppression s on s.address_key = own.key
             on conflict (address_key) do update set lifted_at = null"""
         ),
         values,
@@ -92,26 +113,15 @@ def _keep_hashes(session: Session, alumnus_id: int, at: datetime) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def _strip(session: Session, alumnus_id: int, at: datetime) -> None:
-    """Take the words out of what stays: deeds, mail, asks, the trail, the lines of files."""
-    values = {"id": alumnus_id, "at": at}
+def _blank(session: Session, alumnus_id: int, at: datetime) -> None:
+    """Take every word out of the record itself, and hide it."""
     blank = ", ".join(f"{name} = ''" for name in BLANK)
     nothing = ", ".join(f"{name} = null" for name in NOTHING)
-    for statement in (
-        f"""update message set state = 'skipped', reason = '{ERASED}', ended_at = :at
-            where alumnus_id in ({MINE}) and state = 'queued'""",
-        f"update delivery_event set payload = '{{}}' where message_id in ({MAIL})",
-        *(
-            f"update {table} set {words} where alumnus_id in ({MINE})"
-            for table, words in {**STRIPPED, **extensions().stripped}.items()
-        ),
-        f"""update audit_entry set detail = '{{}}' where object_kind = 'alumnus'
-            and object_id in (select cast(i as text) from ({MINE}) mine(i))""",
-        f"""update import_line set external_id = null, changes = null, reason = null
-            where alumnus_id in ({MINE})""",
-        "update merge set fields = '{}' where kept_id = :id or gone_id = :id",
-        f"""update alumnus set {blank}, {nothing}, custom = '{{}}', language = 'en',
+    session.execute(
+        text(
+            f"""update alumnus set {blank}, {nothing}, custom = '{{}}', language = 'en',
             do_not_contact = true, link_epoch = link_epoch + 1, merged_into_id = id,
-            updated_at = :at where id in ({MINE})""",
-    ):
-        session.execute(text(statement), values)
+            updated_at = :at where id in ({MINE})"""
+        ),
+        {"id": alumnus_id, "at": at},
+    )

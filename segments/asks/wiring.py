@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from crm.core.extend import FieldKind, Panel, QueryField, extensions
+from crm.core.extend import Deed, FieldKind, Panel, Personal, QueryField, extensions
 from segments.asks import (
     gates,
     models,  # noqa: F401 - tables
@@ -41,6 +41,10 @@ def init_app(app: Flask) -> None:
     known.contact_grants.append(gates.promised_to)
     known.why.append(panel.why)
     known.undoers[KIND] = forget_asks
+    known.personal |= {
+        "ask": Personal(Deed.EMPTIED, values="note = '', reasons = '[]'"),
+        "commitment": Personal(Deed.EMPTIED, values="feedback = ''"),
+    }
     known.alumnus_panels.append(
         Panel("asks", "segments/asks/_panel.html", order=40, load=panel.load)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from crm.core.extend import FieldKind, Panel, QueryField, extensions
+from crm.core.extend import Deed, FieldKind, Panel, Personal, QueryField, extensions
 from segments.clearance import models  # noqa: F401 - tables
 from segments.clearance.panel import load, why
 from segments.clearance.queries import holds_level
@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     known.query_fields.append(CLEARED)
     known.why.append(why)
+    known.personal["clearance"] = Personal(Deed.EMPTIED, values="proof = ''")
     known.alumnus_panels.append(
         Panel("clearance", "segments/clearance/_panel.html", order=60, load=load)
     )

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010_rights"
-down_revision = "0009_events"
+revision = "0012_rights"
+down_revision = "0011_remembered_lines"
 branch_labels = None
 depends_on = None
 
