@@ -236,7 +236,8 @@ def lock():
     """Renew the hashed requirement files with uv (installed by whoever renews them)."""
     words = ["uv", "pip", "compile", "--universal", "--python-version", "3.11"]
     words += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
-    for name, more in (("main", []), ("dev", ["-c", "main.txt"])):
+    held = ["-c", "main.txt"]
+    for name, more in (("main", []), ("dev", held), ("bench", held)):
         command = words + [name + ".in", "-o", name + ".txt"] + more
         code = subprocess.run(command, cwd=HERE / "requirements", check=False).returncode
         if code:

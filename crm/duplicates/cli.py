@@ -32,7 +32,7 @@ def find(threshold: float, limit: int) -> dict[str, Any]:
     session = db.session()
     find_duplicates(session, at=clock.now(), threshold=threshold)
     session.commit()
-    return _report(limit)
+    return _report(limit, threshold)
 
 
 @duplicates.command("list")
@@ -40,7 +40,7 @@ def find(threshold: float, limit: int) -> dict[str, Any]:
 @reporting
 def list_pairs(limit: int) -> dict[str, Any]:
     """The pairs that wait for somebody, the likeliest first."""
-    return _report(limit)
+    return _report(limit, THRESHOLD)
 
 
 @duplicates.command("merge")
@@ -68,13 +68,13 @@ def unmerge(merge_id: int) -> dict[str, Any]:
     return {"merge_id": merge_id, "kept": done.kept_id, "restored": done.gone_id}
 
 
-def _report(limit: int) -> dict[str, Any]:
+def _report(limit: int, threshold: float) -> dict[str, Any]:
     session = db.session()
     pairs = [
         {
             "a": pair.first_id, "b": pair.second_id, "probability": pair.probability,
             "reasons": pair.reasons,
         }
-        for pair in open_pairs(session, limit=limit)
+        for pair in open_pairs(session, limit=limit, threshold=threshold)
     ]  # fmt: skip
-    return {"count": count_open(session), "pairs": pairs}
+    return {"count": count_open(session, threshold), "pairs": pairs}

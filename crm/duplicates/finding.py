@@ -1,121 +1,201 @@
-"""Finds pairs that may be one person: candidates in sets, then a score for each.
+"""A pass over everybody: pairs that may be one person, each with its chance and its reasons.
 
-Candidates share an own address, a birth date with a part of the name, or the whole name. A value
-that more than `CROWD` people share (an office's telephone) says nothing and is passed by.
+Nothing is read twice and nothing is asked of the database in between: people are read into columns,
+pairs are made from shared keys, weighed in pieces, and those worth a look are written in sets. A
+pass over those who changed compares them with everybody, by the weights of the last full pass.
 """
-
-# The only values written into SQL here are numbers of our own.
-# ruff: noqa: S608
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from crm.alumni.names import words
-from crm.duplicates.models import DuplicatePair, PairState
-from crm.duplicates.scoring import Record, compare
+from crm.duplicates import blocking, comparing, weighing
+from crm.duplicates.columns import People
+from crm.duplicates.models import DuplicatePass
+from crm.duplicates.population import load_people
 
 THRESHOLD = 0.8
-CROWD = 20
-BATCH = 5_000
-CANDIDATES = f"""
-create temporary table candidate_pair on commit drop as
-with shared as (
-    select c.alumnus_id, c.kind || ':' || c.key as value from contact_point c
-        where c.owner = 'own' and c.kind in ('email', 'phone')
-    union all select id, 'f:' || birth_date || lower(family_name) from alumnus
-        where birth_date is not null and family_name <> ''
-    union all select id, 'g:' || birth_date || lower(given_name) from alumnus
-        where birth_date is not null and given_name <> ''
-    union all select id, 'n:' || sort_key from alumnus where sort_key like '% %'
-), few as (
-    select value from shared join alumnus a on a.id = alumnus_id and a.merged_into_id is null
-    group by value having count(*) between 2 and {CROWD}
-), kept as (
-    select s.alumnus_id, s.value from shared s join few using (value)
-        join alumnus a on a.id = s.alumnus_id and a.merged_into_id is null
-)
-select distinct x.alumnus_id as first_id, y.alumnus_id as second_id
-from kept x join kept y using (value)
-where x.alumnus_id < y.alumnus_id and not exists (
-    select from duplicate_pair p where p.first_id = x.alumnus_id
-        and p.second_id = y.alumnus_id and p.state <> 'open')
-"""
-RECORDS = """
-select a.id, a.given_name, a.preferred_name, a.family_name, a.former_name, a.birth_date,
-    a.class_year,
-    array(select c.key from contact_point c where c.alumnus_id = a.id and c.kind = 'email'
-        and c.owner = 'own') as emails,
-    array(select c.key from contact_point c where c.alumnus_id = a.id and c.kind = 'phone'
-        and c.owner = 'own') as phones,
-    array(select s.school_id from schooling s where s.alumnus_id = a.id) as schools,
-    array(select e.system || ':' || e.value from external_id e where e.alumnus_id = a.id) as ids
-from alumnus a where a.id = any(:ids)
-"""
+"""What is proposed before reviewers have taught us better."""
+FLOOR = 0.5
+"""Pairs from here on are kept; nobody is shown, and nothing learnt proposes, a lesser one."""
+PIECE = 1_000_000
+LEARNT_FROM = 1_500_000
+FULL_EVERY = timedelta(days=6, hours=12)
+REASONS = {
+    "given": ("given_name", "like_name", "like_name", "swapped_name"),
+    "family": ("family_name", "like_family_name", "like_family_name"),
+    "birth": ("birth_date", "like_birth_date", "like_birth_date"),
+    "class": ("class_year",),
+    "place": ("place",),
+    "street": ("street", "like_street"),
+    "email": ("email", "like_email"),
+    "phone": ("phone",),
+    "school": ("school",),
+}
+"""The words for what speaks for a pair, by level from 1 on."""
 
 
-def find_duplicates(session: Session, *, at: datetime, threshold: float = THRESHOLD) -> int:
-    """Look through everybody; answers how many pairs are open afterwards.
+def find_duplicates(
+    session: Session, *, at: datetime, threshold: float = THRESHOLD, only: Sequence[int] = ()
+) -> int:
+    """Look through everybody; answers how many pairs from `threshold` on are open afterwards.
 
-    Pairs that somebody decided stay as decided; open ones that are likely no more are dropped.
+    With `only`, through everybody for the like of these people alone. Pairs that somebody decided
+    stay as decided; open ones that are likely no more are dropped.
     """
-    session.execute(text("set local work_mem = '96MB'"))
-    session.execute(text("drop table if exists pg_temp.candidate_pair"))
-    session.execute(text(CANDIDATES))
-    session.execute(text("create index on candidate_pair (first_id, second_id)"))
-    session.execute(text("delete from duplicate_pair where state = 'open'"))
-    found = 0
-    for pairs in _batches(session):
-        records = _records(session, {i for pair in pairs for i in pair})
-        rows = [row for pair in pairs if (row := _row(pair, records, threshold, at))]
-        if rows:
-            session.execute(insert(DuplicatePair).on_conflict_do_nothing(), rows)
-        found += len(rows)
+    marked = np.array(sorted(only), dtype=np.int64) if only else None
+    _pass(session, at=at, since=None, marked=marked)
+    return count_from(session, threshold)
+
+
+def find_changed(session: Session, *, at: datetime) -> DuplicatePass:
+    """The nightly pass: those who changed since the last one; everybody about once a week."""
+    last = session.scalars(
+        select(DuplicatePass).where(DuplicatePass.scope != "import")
+        .order_by(DuplicatePass.id.desc()).limit(1)
+    ).one_or_none()  # fmt: skip
+    full = _last_full(session)
+    if last is None or full is None or at - full.at >= FULL_EVERY:
+        return _pass(session, at=at, since=None, marked=None)
+    return _pass(session, at=at, since=last.at, marked=None)
+
+
+def count_from(session: Session, threshold: float) -> int:
+    """How many open pairs have at least this chance."""
+    statement = "select count(*) from duplicate_pair where state = 'open' and probability >= :p"
+    return int(session.execute(text(statement), {"p": threshold}).scalar_one())
+
+
+def _last_full(session: Session) -> DuplicatePass | None:
+    statement = select(DuplicatePass).where(DuplicatePass.scope == "all")
+    return session.scalars(statement.order_by(DuplicatePass.id.desc()).limit(1)).one_or_none()
+
+
+def _pass(
+    session: Session, *, at: datetime, since: datetime | None, marked: NDArray[np.int64] | None
+) -> DuplicatePass:
+    start = perf_counter()
+    people, changed = load_people(session, since)
+    if marked is not None:
+        changed = np.isin(people.ids, marked)
+    everybody = bool(changed.all())
+    pairs = blocking.candidates(people)
+    if not everybody:
+        one, other = blocking.rows_of(pairs)
+        pairs = pairs[changed[one] | changed[other]]
+    model = _model(session, people, pairs, everybody)
+    _stage(session)
+    for rows in _weighed(people, pairs, model):
+        _copy(session, rows)
+    scope = "all" if everybody else "changed" if marked is None else "import"
+    done = DuplicatePass(
+        at=at, scope=scope, people=int(changed.sum()), compared=len(pairs),
+        seconds=0.0, model=model.as_json(),
+    )  # fmt: skip
+    session.add(done)
+    _settle(session, at, None if everybody else people.ids[changed].tolist())
+    done.seconds = round(perf_counter() - start, 3)
+    session.flush()
+    return done
+
+
+def _model(
+    session: Session, people: People, pairs: blocking.Pairs, everybody: bool
+) -> weighing.Model:
+    """Weights learnt from these pairs, or for a few people those of the last full pass."""
+    model = weighing.start(people)
+    last = None if everybody else _last_full(session)
+    if last is not None:
+        return weighing.recalled(model, last.model)
+    if not len(pairs):
+        return model
+    sampled = min(1.0, LEARNT_FROM / len(pairs))
+    draw = np.random.default_rng(len(pairs))
+    some = pairs if sampled == 1 else draw.choice(pairs, LEARNT_FROM, replace=False)
+    compared = comparing.compare(people, *blocking.rows_of(some))
+    return weighing.learn(model, compared, people.count, sampled)
+
+
+def _weighed(
+    people: People, pairs: blocking.Pairs, model: weighing.Model
+) -> Iterator[list[tuple[int, int, float, list[str]]]]:
+    """(lower id, higher id, chance, reasons) of the pairs worth a look, piece by piece."""
+    for begin in range(0, len(pairs), PIECE):
+        one, other = blocking.rows_of(pairs[begin : begin + PIECE])
+        compared = comparing.compare(people, one, other)
+        chances, _ = model.chances(compared)
+        here = np.flatnonzero(chances >= FLOOR)
+        yield [
+            (a, b, round(p, 4), reasons(levels))
+            for a, b, p, levels in zip(
+                people.ids[one[here]].tolist(), people.ids[other[here]].tolist(),
+                chances[here].tolist(), compared.levels[here].tolist(), strict=True,
+            )
+        ]  # fmt: skip
+
+
+def reasons(levels: Sequence[int]) -> list[str]:
+    """The words for what speaks for a pair."""
+    found = []
+    for name, said in REASONS.items():
+        level = levels[comparing.COLUMN[name]]
+        if 0 < level <= len(said):
+            found.append(said[level - 1])
     return found
 
 
-def _batches(session: Session) -> Iterator[Sequence[tuple[int, int]]]:
-    last = (0, 0)
-    statement = text(
-        f"""select first_id, second_id from candidate_pair
-        where (first_id, second_id) > (:first, :second) order by 1, 2 limit {BATCH}"""
+def _stage(session: Session) -> None:
+    session.execute(text("drop table if exists pg_temp.found_pair"))
+    session.execute(
+        text(
+            """create temporary table found_pair (first_id bigint, second_id bigint,
+            probability double precision, reasons jsonb) on commit drop"""
+        )
     )
-    while True:
-        rows = session.execute(statement, {"first": last[0], "second": last[1]}).all()
-        if not rows:
-            return
-        yield [(row.first_id, row.second_id) for row in rows]
-        last = (rows[-1].first_id, rows[-1].second_id)
 
 
-def _records(session: Session, ids: set[int]) -> dict[int, Record]:
-    return {row.id: _record(row) for row in session.execute(text(RECORDS), {"ids": sorted(ids)})}
+def _copy(session: Session, rows: Sequence[tuple[int, int, float, list[str]]]) -> None:
+    raw = session.connection().connection.cursor()
+    with raw.copy("copy found_pair from stdin") as copy:
+        for first, second, probability, why in rows:
+            words = "[" + ", ".join(f'"{word}"' for word in why) + "]"
+            copy.write_row((first, second, probability, words))
 
 
-def _record(row: Any) -> Record:
-    return Record(
-        id=row.id,
-        given=frozenset(words(f"{row.given_name} {row.preferred_name}")),
-        family=frozenset(words(f"{row.family_name} {row.former_name}")),
-        birth_date=row.birth_date, class_year=row.class_year, emails=frozenset(row.emails),
-        phones=frozenset(row.phones), schools=frozenset(row.schools),
-        ids=frozenset(tuple(i.split(":", 1)) for i in row.ids),
-    )  # fmt: skip
-
-
-def _row(
-    pair: tuple[int, int], records: dict[int, Record], threshold: float, at: datetime
-) -> dict[str, Any] | None:
-    probability, reasons = compare(records[pair[0]], records[pair[1]])
-    if probability < threshold:
-        return None
-    return {
-        "first_id": pair[0], "second_id": pair[1], "probability": round(probability, 4),
-        "reasons": reasons, "state": PairState.OPEN, "found_at": at,
-    }  # fmt: skip
+def _settle(session: Session, at: datetime, changed: Sequence[int] | None) -> None:
+    """Bring the open pairs to what was found; what somebody decided stays as it is."""
+    values: dict[str, Any] = {"at": at, "changed": changed}
+    mine = "" if changed is None else """and (p.first_id = any(:changed)
+        or p.second_id = any(:changed))"""  # fmt: skip
+    if changed is None:
+        del values["changed"]
+    session.execute(text("create index on found_pair (first_id, second_id)"))
+    session.execute(
+        text(
+            f"""delete from duplicate_pair p where p.state = 'open' {mine} and not exists (
+            select from found_pair f
+            where f.first_id = p.first_id and f.second_id = p.second_id)"""  # noqa: S608 - ours
+        ),
+        values,
+    )
+    session.execute(
+        text(
+            """insert into duplicate_pair
+                (first_id, second_id, probability, reasons, state, found_at, note)
+            select first_id, second_id, probability, reasons, 'open', :at, '' from found_pair
+            on conflict (first_id, second_id) do update
+                set probability = excluded.probability, reasons = excluded.reasons
+                where duplicate_pair.state = 'open'
+                    and (duplicate_pair.probability, duplicate_pair.reasons)
+                        is distinct from (excluded.probability, excluded.reasons)"""
+        ),
+        {"at": at},
+    )

@@ -22,7 +22,10 @@ class PairState(StrEnum):
 
 
 class DuplicatePair(Model):
-    """Two records, the lower id first, and the chance that they are one person."""
+    """Two records, the lower id first, and the chance that they are one person.
+
+    `import_id` names the import that brought one of them; `note` says why they are two people.
+    """
 
     __tablename__ = "duplicate_pair"
     __table_args__ = (
@@ -32,6 +35,14 @@ class DuplicatePair(Model):
             postgresql_where=text("state = 'open'"),
         ),
         Index(None, "second_id"),
+        Index(
+            "ix_duplicate_pair_import_id", "import_id",
+            postgresql_where=text("import_id is not null"),
+        ),
+        Index(
+            "ix_duplicate_pair_decided", "probability",
+            postgresql_where=text("state <> 'open'"),
+        ),
     )  # fmt: skip
 
     first_id: Mapped[int] = mapped_column(
@@ -44,8 +55,27 @@ class DuplicatePair(Model):
     reasons: Mapped[list[Any]] = mapped_column(JSONB, default=list)
     state: Mapped[PairState] = mapped_column(Choice(PairState))
     found_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    import_id: Mapped[int | None] = mapped_column(BigInteger)
+    note: Mapped[str] = mapped_column(default="")
     decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+
+class DuplicatePass(Model):
+    """One look through people: whose, how many pairs, how long, and by which weights.
+
+    `scope` is all, changed (since the pass before) or import (who came with one).
+    """
+
+    __tablename__ = "duplicate_pass"
+
+    id: Mapped[int] = identity()
+    at: Mapped[datetime] = mapped_column(UTCDateTime())
+    scope: Mapped[str]
+    people: Mapped[int]
+    compared: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+    model: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
 
 
 class Merge(Model):

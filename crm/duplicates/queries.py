@@ -8,13 +8,14 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import ngettext
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.people import record_of
 from crm.core.errors import NotFound
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
+from crm.duplicates.finding import THRESHOLD
 from crm.duplicates.models import DuplicatePair, Merge, PairState
 from crm.web.paging import Page, keyset
 
@@ -25,22 +26,37 @@ SIDES = (
 )  # fmt: skip
 
 
-def open_pairs(session: Session, *, limit: int) -> Sequence[DuplicatePair]:
-    """The likeliest open pairs."""
+def open_pairs(
+    session: Session, *, limit: int, threshold: float = THRESHOLD
+) -> Sequence[DuplicatePair]:
+    """The likeliest open pairs that are proposed."""
     order = DuplicatePair.probability.desc(), DuplicatePair.first_id, DuplicatePair.second_id
-    return session.scalars(select(DuplicatePair).where(OPEN).order_by(*order).limit(limit)).all()
+    return session.scalars(
+        select(DuplicatePair).where(proposed(threshold)).order_by(*order).limit(limit)
+    ).all()
 
 
-def count_open(session: Session) -> int:
+def count_open(session: Session, threshold: float = THRESHOLD) -> int:
     """How many pairs wait for somebody."""
-    return session.scalars(select(func.count()).select_from(DuplicatePair).where(OPEN)).one()
+    waiting = select(func.count()).select_from(DuplicatePair).where(proposed(threshold))
+    return session.scalars(waiting).one()
+
+
+def proposed(threshold: float) -> ColumnElement[bool]:
+    """A condition on `DuplicatePair`: open, and likely enough to be shown."""
+    return and_(OPEN, DuplicatePair.probability >= threshold)
 
 
 def pairs_page(session: Session, *, after: str | None, size: int = 10) -> Page[Any]:
     """A page of open pairs, the likeliest first."""
     keys = [DuplicatePair.probability, DuplicatePair.first_id, DuplicatePair.second_id]
     return keyset(
-        session, select(DuplicatePair).where(OPEN), keys, after=after, size=size, descending=True
+        session,
+        select(DuplicatePair).where(proposed(THRESHOLD)),
+        keys,
+        after=after,
+        size=size,
+        descending=True,
     )
 
 

@@ -12,7 +12,7 @@ from crm.core.extend import NavEntry, PeriodicJob, extensions
 from crm.core.viewer import Permission
 from crm.duplicates import models  # noqa: F401 - tables
 from crm.duplicates.cli import duplicates
-from crm.duplicates.finding import find_duplicates
+from crm.duplicates.finding import find_changed
 from crm.duplicates.queries import waiting_pairs
 from crm.duplicates.routes import bp
 
@@ -21,7 +21,7 @@ DAILY = 86_400
 
 def look(at: datetime) -> None:
     """The nightly pass."""
-    find_duplicates(db.session(), at=at)
+    find_changed(db.session(), at=at)
     db.session.commit()
 
 

@@ -9,11 +9,17 @@ REASONS = {
     "like_name": _("similar given name"),
     "family_name": _("same family name"),
     "birth_date": _("same birth date"),
-    "like_birth_date": _("birth date with digits swapped"),
+    "like_birth_date": _("similar birth date"),
     "class_year": _("same class"),
     "email": _("same e-mail"),
     "phone": _("same phone"),
     "school": _("same school"),
+    "swapped_name": _("given and family name exchanged"),
+    "like_family_name": _("similar family name"),
+    "place": _("same postal code"),
+    "street": _("same street"),
+    "like_street": _("similar street"),
+    "like_email": _("same name before the @"),
 }
 FIELDS = {
     "name": _("Name"),
