@@ -326,6 +326,10 @@ class Extensions:
     follow: set[str] = field(default_factory=set)
     # Table that stays when a person is forgotten → what its rows of theirs are set to (SQL).
     stripped: dict[str, str] = field(default_factory=dict)
+    # Told, in its transaction, that an import of people was applied.
+    imported: list[Callable[[Session, int], None]] = field(default_factory=list)
+    # Blocks on the page of an import: `load(import_id)`.
+    import_panels: list[Panel] = field(default_factory=list)
     # Kind of import → takes back what the import of that id brought, and answers how much.
     undoers: dict[str, Callable[[Session, int], int]] = field(default_factory=dict)
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)

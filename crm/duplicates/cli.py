@@ -14,6 +14,7 @@ from crm.core.database import db
 from crm.core.viewer import SYSTEM
 from crm.duplicates import merging
 from crm.duplicates.finding import THRESHOLD, find_duplicates
+from crm.duplicates.learning import learnt
 from crm.duplicates.queries import count_open, open_pairs
 
 duplicates = AppGroup("duplicates", help="Records that may be one person.")
@@ -40,7 +41,7 @@ def find(threshold: float, limit: int) -> dict[str, Any]:
 @reporting
 def list_pairs(limit: int) -> dict[str, Any]:
     """The pairs that wait for somebody, the likeliest first."""
-    return _report(limit, THRESHOLD)
+    return _report(limit, learnt(db.session()).threshold)
 
 
 @duplicates.command("merge")

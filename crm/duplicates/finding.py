@@ -7,13 +7,12 @@ pass over those who changed compares them with everybody, by the weights of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -43,17 +42,18 @@ REASONS = {
 """The words for what speaks for a pair, by level from 1 on."""
 
 
-def find_duplicates(
-    session: Session, *, at: datetime, threshold: float = THRESHOLD, only: Sequence[int] = ()
-) -> int:
+def find_duplicates(session: Session, *, at: datetime, threshold: float = THRESHOLD) -> int:
     """Look through everybody; answers how many pairs from `threshold` on are open afterwards.
 
-    With `only`, through everybody for the like of these people alone. Pairs that somebody decided
-    stay as decided; open ones that are likely no more are dropped.
+    Pairs that somebody decided stay as decided; open ones that are likely no more are dropped.
     """
-    marked = np.array(sorted(only), dtype=np.int64) if only else None
-    _pass(session, at=at, since=None, marked=marked)
+    _pass(session, at=at)
     return count_from(session, threshold)
+
+
+def find_arrived(session: Session, brought: Mapping[int, int], *, at: datetime) -> DuplicatePass:
+    """Hold people against everybody; pairs are noted as those of the import that brought them."""
+    return _pass(session, at=at, brought=brought)
 
 
 def find_changed(session: Session, *, at: datetime) -> DuplicatePass:
@@ -64,8 +64,8 @@ def find_changed(session: Session, *, at: datetime) -> DuplicatePass:
     ).one_or_none()  # fmt: skip
     full = _last_full(session)
     if last is None or full is None or at - full.at >= FULL_EVERY:
-        return _pass(session, at=at, since=None, marked=None)
-    return _pass(session, at=at, since=last.at, marked=None)
+        return _pass(session, at=at)
+    return _pass(session, at=at, since=last.at)
 
 
 def count_from(session: Session, threshold: float) -> int:
@@ -80,12 +80,16 @@ def _last_full(session: Session) -> DuplicatePass | None:
 
 
 def _pass(
-    session: Session, *, at: datetime, since: datetime | None, marked: NDArray[np.int64] | None
+    session: Session,
+    *,
+    at: datetime,
+    since: datetime | None = None,
+    brought: Mapping[int, int] | None = None,
 ) -> DuplicatePass:
     start = perf_counter()
     people, changed = load_people(session, since)
-    if marked is not None:
-        changed = np.isin(people.ids, marked)
+    if brought is not None:
+        changed = np.isin(people.ids, np.fromiter(brought, dtype=np.int64))
     everybody = bool(changed.all())
     pairs = blocking.candidates(people)
     if not everybody:
@@ -94,8 +98,8 @@ def _pass(
     model = _model(session, people, pairs, everybody)
     _stage(session)
     for rows in _weighed(people, pairs, model):
-        _copy(session, rows)
-    scope = "all" if everybody else "changed" if marked is None else "import"
+        _copy(session, rows, brought or {})
+    scope = "import" if brought is not None else "all" if everybody else "changed"
     done = DuplicatePass(
         at=at, scope=scope, people=int(changed.sum()), compared=len(pairs),
         seconds=0.0, model=model.as_json(),
@@ -157,17 +161,22 @@ def _stage(session: Session) -> None:
     session.execute(
         text(
             """create temporary table found_pair (first_id bigint, second_id bigint,
-            probability double precision, reasons jsonb) on commit drop"""
+            probability double precision, reasons jsonb, import_id bigint) on commit drop"""
         )
     )
 
 
-def _copy(session: Session, rows: Sequence[tuple[int, int, float, list[str]]]) -> None:
+def _copy(
+    session: Session,
+    rows: Sequence[tuple[int, int, float, list[str]]],
+    brought: Mapping[int, int],
+) -> None:
     raw = session.connection().connection.cursor()
     with raw.copy("copy found_pair from stdin") as copy:
         for first, second, probability, why in rows:
             words = "[" + ", ".join(f'"{word}"' for word in why) + "]"
-            copy.write_row((first, second, probability, words))
+            source = brought.get(second, brought.get(first))
+            copy.write_row((first, second, probability, words, source))
 
 
 def _settle(session: Session, at: datetime, changed: Sequence[int] | None) -> None:
@@ -189,13 +198,13 @@ def _settle(session: Session, at: datetime, changed: Sequence[int] | None) -> No
     session.execute(
         text(
             """insert into duplicate_pair
-                (first_id, second_id, probability, reasons, state, found_at, note)
-            select first_id, second_id, probability, reasons, 'open', :at, '' from found_pair
+                (first_id, second_id, probability, reasons, state, found_at, note, import_id)
+            select first_id, second_id, probability, reasons, 'open', :at, '',
+                import_id from found_pair
             on conflict (first_id, second_id) do update
-                set probability = excluded.probability, reasons = excluded.reasons
-                where duplicate_pair.state = 'open'
-                    and (duplicate_pair.probability, duplicate_pair.reasons)
-                        is distinct from (excluded.probability, excluded.reasons)"""
+                set probability = excluded.probability, reasons = excluded.reasons,
+                    import_id = coalesce(duplicate_pair.import_id, excluded.import_id)
+                where duplicate_pair.state = 'open'"""
         ),
         {"at": at},
     )

@@ -10,21 +10,20 @@ from people's facts stays behind too, and is computed anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Table, UniqueConstraint, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.alumni.models import Alumnus
 from crm.alumni.names import name_key, sort_key
 from crm.consent.models import ConsentSource
-from crm.core.database import db
 from crm.core.errors import Conflict, Invalid
-from crm.core.extend import extensions
 from crm.core.viewer import Viewer
+from crm.duplicates import followers
 from crm.duplicates.models import DuplicatePair, Merge, PairState
 
 FILLED = (
@@ -32,16 +31,25 @@ FILLED = (
     "birth_date", "class_year", "graduated_on", "time_zone", "city", "state", "postal_code",
     "job_title", "employer", "field_of_work", "college",
 )  # fmt: skip
+MOST = 500
 FLAGS = ("ferpa_block", "deceased", "do_not_contact")
-OWN = frozenset({"alumnus", "consent_entry", "duplicate_pair"})
+TAKEN = frozenset({*FILLED, "language"})
+"""What a reviewer may take over from the record that goes."""
 
 
 def merge(
-    session: Session, kept_id: int, gone_id: int, *, at: datetime, by: Viewer | None
+    session: Session,
+    kept_id: int,
+    gone_id: int,
+    *,
+    at: datetime,
+    by: Viewer | None,
+    take: Collection[str] = (),
 ) -> Merge:
     """Make `gone_id` part of `kept_id`; raises `Invalid` or `Conflict` where that makes no sense.
 
-    Blank fields are filled, flags and withdrawals of either hold for both (law 3).
+    Blank fields are filled, flags and withdrawals of either hold for both (law 3). `take` names
+    the fields whose value is the other record's all the same, where it has one.
     """
     if kept_id == gone_id:
         raise Invalid("These are one record already.", field="b")
@@ -50,12 +58,12 @@ def merge(
         raise Conflict("One of these records is part of another already.")
     done = Merge(
         kept_id=kept_id, gone_id=gone_id, at=at, by=by.user_id if by else None, undone_at=None,
-        fields=_fill(kept, gone, at), moved={},
+        fields=_fill(kept, gone, at, take), moved={},
     )  # fmt: skip
     session.add(done)
     gone.merged_into_id, gone.updated_at = kept_id, at
     session.flush()
-    done.moved = _move_all(session, kept_id, gone_id)
+    done.moved = followers.move_all(session, kept_id, gone_id)
     _tighten(session, done)
     _decide(session, kept_id, gone_id, PairState.MERGED, at, by)
     audit.record(
@@ -66,6 +74,14 @@ def merge(
     return done
 
 
+def edited_since(session: Session, done: Merge) -> list[str]:
+    """The fields that the merge filled and somebody changed since: taking it back leaves them."""
+    kept = session.get_one(Alumnus, done.kept_id)
+    return [
+        name for name, (_, after) in done.fields.items() if _plain(getattr(kept, name)) != after
+    ]
+
+
 def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None) -> Merge:
     """Take a merge back: every row that followed returns, every filled field that still is so."""
     done = session.get(Merge, merge_id, with_for_update=True)
@@ -74,10 +90,11 @@ def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None)
     kept, gone = (session.get_one(Alumnus, i) for i in (done.kept_id, done.gone_id))
     if kept.merged_into_id is not None:
         raise Conflict("The record that stayed became part of another since: take that back first.")
-    _move_back(session, done)
+    followers.move_back(session, done.kept_id, done.gone_id, done.moved)
     _loosen(session, done)
-    for name, (before, after) in done.fields.items():
-        if _plain(getattr(kept, name)) == after:
+    stays = edited_since(session, done)
+    for name, (before, _) in done.fields.items():
+        if name not in stays:
             setattr(kept, name, _value(name, before))
     kept.name_key, kept.sort_key = name_key(kept), sort_key(kept)
     gone.merged_into_id = None
@@ -85,37 +102,22 @@ def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None)
     _decide(session, done.kept_id, done.gone_id, PairState.DIFFERENT, at, by)
     audit.record(
         session, "alumnus.unmerged", kind="alumnus", key=done.kept_id, by=by, at=at,
-        merged=done.gone_id,
+        merged=done.gone_id, stays=stays,
     )  # fmt: skip
     session.flush()
     session.expire_all()
     return done
 
 
-def _move_back(session: Session, done: Merge) -> None:
-    values = {"kept": done.kept_id, "gone": done.gone_id}
-    for table, ids in done.moved.items():
-        if table == "preferred":
-            continue
-        session.execute(
-            text(
-                f"update {table} set alumnus_id = :gone where alumnus_id = :kept and "
-                "cast(id as text) = any(:ids)"
-            ),
-            {**values, "ids": ids},
-        )
-    session.execute(
-        text(
-            "update contact_point set preferred = true "
-            "where cast(id as text) = any(:ids) and alumnus_id = :gone"
-        ),
-        {**values, "ids": done.moved.get("preferred", [])},
-    )
-
-
-def _fill(kept: Alumnus, gone: Alumnus, at: datetime) -> dict[str, Any]:
+def _fill(kept: Alumnus, gone: Alumnus, at: datetime, take: Collection[str]) -> dict[str, Any]:
     """Fill what the record that stays lacks; answers each changed field before and after."""
+    if wrong := sorted(set(take) - TAKEN):
+        raise Invalid(f"{wrong[0]} is no field that can be chosen.", field=wrong[0])
     wanted = {n: getattr(gone, n) for n in FILLED if not getattr(kept, n) and getattr(gone, n)}
+    for name in take:
+        theirs = getattr(gone, name)
+        if theirs and theirs != getattr(kept, name):
+            wanted[name] = theirs
     wanted |= {n: True for n in FLAGS if getattr(gone, n) and not getattr(kept, n)}
     if gone.paused_until and (kept.paused_until is None or kept.paused_until < gone.paused_until):
         wanted["paused_until"] = gone.paused_until
@@ -136,54 +138,6 @@ def _plain(value: Any) -> Any:
 def _value(name: str, kept: Any) -> Any:
     dates = {"birth_date", "graduated_on", "paused_until"}
     return date.fromisoformat(kept) if name in dates and kept else kept
-
-
-def _followers() -> Iterator[Table]:
-    """The tables whose rows follow a person into another's record."""
-    known = extensions()
-    for table in db.metadata.sorted_tables:
-        names = any(key.column.table.name == "alumnus" for key in table.foreign_keys)
-        stays = table.name in OWN or (
-            table.name in known.derived and table.name not in known.follow
-        )
-        if names and not stays:
-            yield table
-
-
-def _move_all(session: Session, kept_id: int, gone_id: int) -> dict[str, Any]:
-    values = {"kept": kept_id, "gone": gone_id}
-    moved = {"preferred": list(session.scalars(text(
-        """update contact_point g set preferred = false where g.alumnus_id = :gone and g.preferred
-        and exists (select from contact_point k where k.alumnus_id = :kept and k.kind = g.kind
-            and k.preferred) returning id"""), values))}  # fmt: skip
-    for table in _followers():
-        taken = " or ".join(_taken(table)) or "false"
-        statement = f"""update {table.name} g set alumnus_id = :kept
-            where g.alumnus_id = :gone and not ({taken}) returning g.id"""
-        moved[table.name] = list(session.scalars(text(statement), values))
-    return {table: [str(i) for i in ids] for table, ids in moved.items() if ids}
-
-
-def _taken(table: Table) -> Iterator[str]:
-    """For each rule of the table that lets a person have a thing once: the other has it already."""
-    rules = [(list(u.columns), "") for u in table.constraints if isinstance(u, UniqueConstraint)]
-    for index in table.indexes:
-        where = index.dialect_options["postgresql"].get("where")
-        if index.unique:
-            rules.append((list(index.columns), "" if where is None else str(where)))
-    for columns, where in rules:
-        names = [column.name for column in columns]
-        if "alumnus_id" not in names:
-            continue
-        same = " and ".join(
-            f"o.{name} = g.{name}" for name in names if name != "alumnus_id"
-        ) or "true"  # fmt: skip
-        inside = f" and ({where})" if where else ""
-        outside = f"({where}) and " if where else ""
-        yield (
-            f"({outside}exists (select from {table.name} o where o.alumnus_id = :kept "
-            f"and {same}{inside}))"
-        )
 
 
 def _tighten(session: Session, done: Merge) -> None:
@@ -244,7 +198,17 @@ def _decide(
         pair.state, pair.decided_at, pair.decided_by = state, at, by.user_id if by else None
 
 
-def dismiss(session: Session, a: int, b: int, *, at: datetime, by: Viewer | None) -> None:
-    """Say that two records are different people; they are not proposed again."""
-    _decide(session, a, b, PairState.DIFFERENT, at, by)
+def dismiss(
+    session: Session, a: int, b: int, *, at: datetime, by: Viewer | None, note: str = ""
+) -> None:
+    """Say that two records are different people; they are not proposed again. `note` says why."""
+    low, high = min(a, b), max(a, b)
+    _decide(session, low, high, PairState.DIFFERENT, at, by)
+    pair = session.get(DuplicatePair, (low, high))
+    if pair is not None:
+        pair.note = note[:MOST]
+    audit.record(
+        session, "alumnus.different", kind="alumnus", key=low, by=by, at=at, other=high,
+        why=note[:MOST],
+    )  # fmt: skip
     session.flush()

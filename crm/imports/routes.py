@@ -11,6 +11,7 @@ from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import HomecomingError
+from crm.core.extend import extensions
 from crm.core.viewer import Permission
 from crm.imports import background, queries, uploads
 from crm.imports.forms import UploadForm, directions_from
@@ -74,6 +75,7 @@ def detail(import_id: int) -> str:
         "crm/imports/detail.html", run=run, lines=lines, fate=fate, kinds=KINDS, earlier=EARLIER,
         mapping=_mapping(run) if run.state in OPEN and run.stored_as else None,
         stuck=run.state in BUSY and not background.is_worked_on(session, run),
+        panels=extensions().panels(extensions().import_panels, run.id),
     )  # fmt: skip
 
 

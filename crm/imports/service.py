@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.models import Subject, Way
 from crm.alumni.names import words
+from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.imports.mapping import Directions, Plan, plan_for
 from crm.imports.models import CustomField, ImportRun, ImportState
@@ -209,6 +210,8 @@ def _note_run(
             filename=run.filename, totals=totals,
         )  # fmt: skip
     session.flush()
+    for told in extensions().imported if applied else ():
+        told(session, run.id)
 
 
 def _keep_custom_fields(session: Session, plan: Plan, at: datetime) -> None:

@@ -1,4 +1,4 @@
-// <input data-focus-key="/">: the key brings the reader there from anywhere but a field.
+// <input data-focus-key="/">, <button data-focus-key="m">: the key brings the reader there from anywhere but a field.
 
 export function focusKeys() {
   document.addEventListener("keydown", (event) => {
@@ -8,7 +8,7 @@ export function focusKeys() {
     if (!field) return;
     event.preventDefault();
     field.focus();
-    field.select();
+    field.select?.();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from crm.accounts.models import AuditEntry
 from crm.consent.models import ConsentSource
 from crm.consent.queries import choices_of
 from crm.consent.service import withdraw
 from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import SYSTEM
-from crm.duplicates import merging
+from crm.duplicates import arriving, merging
 from crm.duplicates.finding import find_duplicates
 from crm.duplicates.models import DuplicatePair
 from crm.schools.models import School
@@ -152,21 +153,82 @@ def test_the_commands_find_merge_and_take_back(
     assert run("duplicates", "merge", "1", "nobody").code == 1
 
 
-def test_the_page_shows_both_and_decides(
+def test_the_pages_show_both_and_decide(
     coordinator: FlaskClient, session: Session, twins: tuple[int, int], now: datetime
 ) -> None:
     assert "No pair waits" in coordinator.get("/duplicates").text
     find_duplicates(session, at=now)
     page = coordinator.get("/duplicates").text
-    assert "ada@work.example" in page
     assert "same birth date" in page
     address = f"/duplicates/{twins[0]}/{twins[1]}"
+    assert address in page
+    page = coordinator.get(address).text
+    assert "ada@work.example" in page
+    assert "≠ differs" in page
     assert coordinator.post(f"{address}/merge", data={"keep": "second"}).status_code == 303
     assert coordinator.post(f"{address}/different").status_code == 404
+    assert coordinator.get(address).status_code == 404
     assert person(session, "1").id == twins[1]
     merge_id = session.scalar(text("select id from merge"))
+    assert "Take the merge back" in coordinator.get(f"/duplicates?merged={merge_id}").text
     assert coordinator.post(f"/duplicates/merges/{merge_id}/undo").status_code == 303
     assert person(session, "1").id == twins[0]
+
+
+def test_each_field_stays_as_the_reviewer_chose(
+    coordinator: FlaskClient, session: Session, twins: tuple[int, int], now: datetime
+) -> None:
+    find_duplicates(session, at=now)
+    before = picture(session)
+    answer = coordinator.post(
+        f"/duplicates/{twins[0]}/{twins[1]}/merge",
+        data={"field-given_name": "second", "field-class_year": "first"},
+    )
+    merge_id = int(answer.location.partition("merged=")[2])
+    kept = person(session, "1")
+    assert (kept.given_name, kept.class_year, kept.sort_key) == ("Adah", 2010, "byron adah")
+    coordinator.post(f"/duplicates/merges/{merge_id}/undo")
+    assert picture(session) == before
+
+
+def test_what_was_edited_since_is_named_when_a_merge_is_taken_back(
+    coordinator: FlaskClient, session: Session, twins: tuple[int, int], now: datetime
+) -> None:
+    done = merging.merge(session, twins[1], twins[0], at=now, by=SYSTEM)
+    session.execute(text("update alumnus set city = 'Cedar' where id = :a"), {"a": twins[1]})
+    session.expire_all()
+    page = coordinator.post(f"/duplicates/merges/{done.id}/undo", follow_redirects=True).text
+    assert "Changed since, and therefore left as it is: City." in page
+
+
+def test_two_people_are_noted_with_the_reason(
+    coordinator: FlaskClient, session: Session, twins: tuple[int, int], now: datetime
+) -> None:
+    find_duplicates(session, at=now)
+    coordinator.post(f"/duplicates/{twins[0]}/{twins[1]}/different", data={"why": "twins"})
+    (pair,) = session.scalars(select(DuplicatePair))
+    assert (pair.state, pair.note) == ("different", "twins")
+    assert audited(session, "alumnus.different") == {"other": twins[1], "why": "twins"}
+
+
+def audited(session: Session, action: str) -> dict[str, Any]:
+    """The detail of the latest entry of the audit trail for an action."""
+    statement = select(AuditEntry.detail).where(AuditEntry.action == action)
+    return dict(session.scalars(statement.order_by(AuditEntry.id.desc()).limit(1)).one())
+
+
+def test_a_pair_says_which_import_brought_it_and_the_import_how_many(
+    coordinator: FlaskClient, session: Session, twins: tuple[int, int]
+) -> None:
+    last = session.scalar(text("select max(id) from import_run"))
+    assert isinstance(last, int)
+    arriving.look(last)
+    (pair,) = session.scalars(select(DuplicatePair))
+    assert pair.import_id == last
+    assert "1 pair with somebody we hold" in coordinator.get(f"/imports/{last}").text
+    assert "old.csv" in coordinator.get(f"/duplicates?import={last}").text
+    arriving.look(last)
+    assert session.scalar(text("select count(*) from duplicate_pass")) == 1
 
 
 WORD = st.sampled_from(["", "Ada", "Bea"])

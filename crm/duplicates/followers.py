@@ -1,0 +1,116 @@
+"""The rows of every package that follow a person into another's record, and back.
+
+The foreign keys tell which tables name a person (by the column `alumnus_id`), so that none is
+forgotten. A row that the other record has already, by some rule that lets a person have a thing
+once, stays behind.
+"""
+
+# Table and column names come from our own models, never from a user.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Table, UniqueConstraint, text
+from sqlalchemy.orm import Session
+
+from crm.core.database import db
+from crm.core.extend import extensions
+
+OWN = frozenset({"alumnus", "consent_entry", "duplicate_pair"})
+"""The record itself, its ledger, which is never rewritten, and guesses about two people."""
+PERSON = "alumnus_id"
+
+
+def followers() -> Iterator[Table]:
+    """The tables whose rows follow."""
+    known = extensions()
+    for table in db.metadata.sorted_tables:
+        names = any(key.column.table.name == "alumnus" for key in table.foreign_keys)
+        stays = table.name in OWN or (
+            table.name in known.derived and table.name not in known.follow
+        )
+        if names and not stays:
+            yield table
+
+
+def counts(session: Session, kept_id: int, gone_id: int) -> dict[str, tuple[int, int]]:
+    """By table, how many rows would follow and how many would stay behind."""
+    values, found = {"kept": kept_id, "gone": gone_id}, {}
+    parts = [
+        f"""select '{table.name}' as name, count(*) filter (where not ({_taken_by(table)})),
+        count(*) filter (where {_taken_by(table)})
+        from {table.name} g where g.{PERSON} = :gone"""
+        for table in followers()
+    ]
+    for name, follow, stay in session.execute(text(" union all ".join(parts)), values):
+        if follow or stay:
+            found[name] = (follow, stay)
+    return found
+
+
+def move_all(session: Session, kept_id: int, gone_id: int) -> dict[str, list[str]]:
+    """Let every row follow; answers by table what each row is known by."""
+    values = {"kept": kept_id, "gone": gone_id}
+    moved = {"preferred": list(session.scalars(text(
+        """update contact_point g set preferred = false where g.alumnus_id = :gone and g.preferred
+        and exists (select from contact_point k where k.alumnus_id = :kept and k.kind = g.kind
+            and k.preferred) returning id"""), values))}  # fmt: skip
+    for table in followers():
+        statement = f"""update {table.name} g set {PERSON} = :kept
+            where g.{PERSON} = :gone and not ({_taken_by(table)}) returning {_known_by(table)}"""
+        moved[table.name] = list(session.scalars(text(statement), values))
+    return {table: [str(i) for i in ids] for table, ids in moved.items() if ids}
+
+
+def move_back(session: Session, kept_id: int, gone_id: int, moved: Mapping[str, Any]) -> None:
+    """Let the rows return that followed and still are with the record that stayed."""
+    values = {"kept": kept_id, "gone": gone_id}
+    for name, ids in moved.items():
+        if name == "preferred" or name not in db.metadata.tables:
+            continue
+        statement = f"""update {name} g set {PERSON} = :gone
+            where g.{PERSON} = :kept and {_known_by(db.metadata.tables[name])} = any(:ids)"""
+        session.execute(text(statement), {**values, "ids": ids})
+    session.execute(
+        text(
+            """update contact_point set preferred = true where cast(id as text) = any(:ids)
+            and alumnus_id = :gone"""
+        ),
+        {"gone": gone_id, "ids": moved.get("preferred", [])},
+    )
+
+
+def _known_by(table: Table) -> str:
+    """SQL for what a row `g` is known by, whoever it belongs to."""
+    names = [column.name for column in table.primary_key if column.name != PERSON]
+    if len(names) == 1:
+        return f"cast(g.{names[0]} as text)"
+    return f"cast(jsonb_build_array({', '.join(f'g.{name}' for name in names)}) as text)"
+
+
+def _taken_by(table: Table) -> str:
+    return " or ".join(_taken(table)) or "false"
+
+
+def _taken(table: Table) -> Iterator[str]:
+    """For each rule of the table that lets a person have a thing once: the other has it already."""
+    rules = [(list(u.columns), "") for u in table.constraints if isinstance(u, UniqueConstraint)]
+    rules.append((list(table.primary_key), ""))
+    for index in table.indexes:
+        where = index.dialect_options["postgresql"].get("where")
+        if index.unique:
+            rules.append((list(index.columns), "" if where is None else str(where)))
+    for columns, where in rules:
+        names = [column.name for column in columns]
+        if PERSON not in names:
+            continue
+        same = " and ".join(f"o.{n} = g.{n}" for n in names if n != PERSON) or "true"
+        inside = f" and ({where})" if where else ""
+        outside = f"({where}) and " if where else ""
+        yield (
+            f"({outside}exists (select from {table.name} o where o.{PERSON} = :kept "
+            f"and {same}{inside}))"
+        )
