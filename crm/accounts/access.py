@@ -15,6 +15,7 @@ from crm.accounts.models import RolePermission, User, UserScope
 from crm.core import clock
 from crm.core.errors import NotAllowed
 from crm.core.viewer import Permission, Role, Viewer, permissions_of
+from crm.schools.lineage import with_predecessors
 from crm.schools.models import School
 from crm.web.errors import way_back
 
@@ -96,7 +97,7 @@ def viewer_for(session: Session, user: User, changes: Mapping[str, bool] | None 
             inside = select(School.id).where(School.cluster_id.in_(clusters))
             school_ids |= set(session.scalars(inside))
         whole_district = user.role is Role.VIEWER and not scopes
-        schools = None if whole_district else frozenset(school_ids)
+        schools = None if whole_district else frozenset(with_predecessors(session, school_ids))
     return Viewer(
         user_id=user.id, role=user.role, name=user.name, school_ids=schools,
         permissions=permissions_of(user.role, changes),

@@ -84,6 +84,10 @@ def _school(match: FieldMatch, context: QueryContext) -> Condition:
     return attends(Schooling.school_id.in_(schools_named(context.session, match.low)))
 
 
+def _school_then(match: FieldMatch, context: QueryContext) -> Condition:
+    return attends(Schooling.school_id.in_(schools_named(context.session, match.low, then=True)))
+
+
 def _cluster(match: FieldMatch, context: QueryContext) -> Condition:
     return attends(Schooling.school_id.in_(clusters_named(context.session, match.low)))
 
@@ -206,6 +210,7 @@ FIELDS = (
         "class", _("Class"), FieldKind.NUMBER, _class, aliases=("year",), example="class:2010..2015"
     ),
     _text("school", _("School"), _school, 'school:"Booker T. Washington"'),
+    _text("attended", _("School, as it was then"), _school_then, 'attended:"Old Mill"'),
     _text("cluster", _("Cluster"), _cluster, "cluster:jackson"),
     QueryField(
         "way", _("Way to help"), FieldKind.CHOICE, _interest(InterestKind.WAY),

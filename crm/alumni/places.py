@@ -7,14 +7,16 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.names import fold
 from crm.query import UnknownValue
+from crm.schools.lineage import with_predecessors
 from crm.schools.models import Cluster, School
 from crm.schools.queries import every_school, school_named
 
 
-def schools_named(session: Session, text: str) -> list[int]:
+def schools_named(session: Session, text: str, *, then: bool = False) -> list[int]:
     """Ids of the schools of that name, alias or NCES id, or else of those that it abbreviates.
 
-    Raises `UnknownValue` if there is none.
+    With them come the schools that became part of them, unless `then` asks for the school alone, as
+    it was. Raises `UnknownValue` if there is none.
     """
     schools = every_school(session)
     named = school_named(session, text, schools)
@@ -26,7 +28,7 @@ def schools_named(session: Session, text: str) -> list[int]:
     if not found:
         names = [row.name for row in schools]
         raise UnknownValue(f"There is no school “{text}”.", names)
-    return sorted(found)
+    return sorted(found if then else with_predecessors(session, found))
 
 
 def clusters_named(session: Session, text: str) -> list[int]:
@@ -37,7 +39,8 @@ def clusters_named(session: Session, text: str) -> list[int]:
     found = found or [row.id for row in clusters if _begins(wanted, row.name)]
     if not found:
         raise UnknownValue(f"There is no cluster “{text}”.", [row.name for row in clusters])
-    return list(session.scalars(select(School.id).where(School.cluster_id.in_(found))))
+    inside = session.scalars(select(School.id).where(School.cluster_id.in_(found)))
+    return sorted(with_predecessors(session, inside))
 
 
 def _begins(wanted: str, name: str) -> bool:

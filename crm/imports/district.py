@@ -4,6 +4,7 @@ people and asks who may look; the rows are the schools area's."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,6 +21,7 @@ from crm.core.viewer import Permission, Viewer
 from crm.imports.forms import UploadForm
 from crm.imports.schools import import_schools
 from crm.imports.uploads import store_upload
+from crm.schools.lineage import cluster_on, name_on
 from crm.schools.models import Cluster, School, SchoolLevel
 from crm.schools.queries import visible_schools
 from crm.web.paging import Page, keyset
@@ -28,14 +30,21 @@ bp = Blueprint("schools", __name__, url_prefix="/schools")
 SHOWN = 5
 
 
-def schools_page(session: Session, viewer: Viewer, *, after: str | None) -> Page[Any]:
-    """A page of (School, cluster name) by cluster and name, in the viewer's part."""
+def schools_page(
+    session: Session, viewer: Viewer, *, after: str | None, day: date | None = None
+) -> Page[Any]:
+    """A page of (School, cluster name, name) by cluster and name, in the viewer's part.
+
+    With a `day`, names and clusters are those of that day.
+    """
+    name = School.name if day is None else name_on(day)
+    cluster_id = School.cluster_id if day is None else cluster_on(day)
     statement = (
-        select(School, Cluster.name.label("cluster"))
-        .outerjoin(Cluster, Cluster.id == School.cluster_id)
+        select(School, Cluster.name.label("cluster"), name.label("name"))
+        .outerjoin(Cluster, Cluster.id == cluster_id)
         .where(visible_schools(viewer))
     )
-    keys: list[Any] = [func.coalesce(Cluster.name, "\uffff"), School.name, School.id]
+    keys: list[Any] = [func.coalesce(Cluster.name, "\uffff"), name, School.id]
     return keyset(session, statement, keys, after=after)
 
 
@@ -58,10 +67,16 @@ def people_by_school(
 def index() -> str:
     """Clusters and schools with how many people we know of each."""
     session, viewer = db.session(), current_viewer()
-    page = schools_page(session, viewer, after=request.args.get("after"))
+    day = day_of(request.args.get("as_of"))
+    page = schools_page(session, viewer, after=request.args.get("after"), day=day)
     people = people_by_school(session, viewer, [row.School.id for row in page.items])
     return render_template(
-        "crm/schools/index.html", page=page, people=people, form=UploadForm(), levels=levels()
+        "crm/schools/index.html",
+        page=page,
+        people=people,
+        form=UploadForm(),
+        levels=levels(),
+        day=day,
     )
 
 
@@ -87,6 +102,14 @@ def bring() -> Any:
     else:
         flash(_("Choose a file first."), "error")
     return redirect(url_for("schools.index"), 303)
+
+
+def day_of(text: str | None) -> date | None:
+    """The day of `?as_of=`, if it is one."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def levels() -> dict[SchoolLevel, str]:

@@ -9,7 +9,14 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, PeriodicJob, extensions
 from crm.core.jobs import jobs
 from crm.core.viewer import Permission
-from crm.imports import background, cli, district, queries, routes
+from crm.imports import (
+    background,
+    cli,
+    district,
+    lineage,  # noqa: F401 - pages of its own on the schools' blueprint
+    queries,
+    routes,
+)
 from crm.imports import models as models  # tables
 
 DAY = 24 * 3600

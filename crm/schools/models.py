@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.database import Choice, Model, UTCDateTime, identity
@@ -55,6 +57,38 @@ class School(Model):
     postal_code: Mapped[str | None]
     time_zone: Mapped[str] = mapped_column(default="America/New_York")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class ChangeKind(StrEnum):
+    """What became of a school on a day."""
+
+    RENAMED = "renamed"
+    MOVED = "moved"
+    MERGED = "merged"
+    SPLIT = "split"
+    CLOSED = "closed"
+
+
+class SchoolChange(Model):
+    """A change of a school from a day on; the lineage, old names and old clusters follow from it.
+
+    `other_id` is the successor (merged, split); `before` and `after` hold the name (renamed), the
+    cluster's id (moved) or the status (merged, closed). One that was taken back counts no more.
+    """
+
+    __tablename__ = "school_change"
+    __table_args__ = (Index(None, "school_id"), Index(None, "other_id"))
+
+    id: Mapped[int] = identity()
+    school_id: Mapped[int] = mapped_column(ForeignKey("school.id"))
+    kind: Mapped[ChangeKind] = mapped_column(Choice(ChangeKind))
+    on_day: Mapped[date]
+    other_id: Mapped[int | None] = mapped_column(ForeignKey("school.id"))
+    before: Mapped[Any] = mapped_column(JSONB)
+    after: Mapped[Any] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(UTCDateTime())
+    by: Mapped[int | None] = mapped_column(BigInteger)
+    undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
 class SchoolAlias(Model):

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.schools.aliases import code_key, name_key
+from crm.schools.lineage import When, note_import
 from crm.schools.models import Cluster, School, SchoolAlias, SchoolLevel, SchoolStatus
 
 FIELDS = ("name", "level", "status", "street", "city", "state", "postal_code")
@@ -51,6 +52,7 @@ class _District:
     clusters: dict[str, Cluster] = field(default_factory=dict)
     aliases: dict[tuple[str, str], int] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
+    new: set[int] = field(default_factory=set)
 
     def load(self) -> None:
         """Read what stands."""
@@ -100,6 +102,7 @@ class _District:
         self.session.add(school)
         self.session.flush()
         self.by_id[school.id] = school
+        self.new.add(school.id)
         if facts.nces_id:
             self.by_nces[facts.nces_id] = school
         return school
@@ -113,6 +116,8 @@ class _District:
         if facts.cluster:
             news["cluster_id"] = self.cluster_id(facts.cluster)
         changed = {n: v for n, v in news.items() if v is not None and getattr(school, n) != v}
+        if changed and school.id not in self.new:
+            note_import(self.session, school, changed, When(self.at.date(), self.at, None))
         for name, value in changed.items():
             setattr(school, name, value)
         return bool(changed)

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import CTE, LateralFromClause
 
 from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling, Subject
+from crm.core.database import among
 from crm.interactions.models import Interaction, Mode
+from crm.schools.lineage import with_predecessors
 from crm.schools.models import School
 from segments.asks.eligibility import Need
 from segments.asks.models import Ask, AskState
@@ -38,17 +40,16 @@ def facts(session: Session, need: Need, people: CTE) -> CTE:
     school = session.get_one(School, request.school_id)
     subject = session.get(Subject, request.subject_key) if request.subject_key else None
     deeds, asks = _history(need)
+    own = with_predecessors(session, [school.id])
+    inside = select(School.id).where(School.cluster_id == school.cluster_id)
+    near = with_predecessors(session, session.scalars(inside)) if school.cluster_id else own
     return (
         select(
             Alumnus.id, Alumnus.class_year, Alumnus.city, Alumnus.field_of_work,
             deeds.c.deeds, deeds.c.deeds_year, deeds.c.last_deed,
             asks.c.asks, asks.c.asks_year, asks.c.yeses, asks.c.last_ask,
-            _attended(Schooling.school_id == school.id).label("own_school"),
-            _attended(
-                Schooling.school_id.in_(
-                    select(School.id).where(School.cluster_id == school.cluster_id)
-                )
-            ).label("own_cluster"),
+            _attended(among(Schooling.school_id, own)).label("own_school"),
+            _attended(among(Schooling.school_id, near)).label("own_cluster"),
             _cares(request.subject_key).label("cares"), _works(subject).label("works"),
             _speaks(request.language).label("speaks"), _near(request.place, school).label("near"),
             _offers(request.way_key).label("offers"),

@@ -39,7 +39,7 @@ from crm.mail.models import (
     MessageClass,
     MessageState,
 )
-from crm.schools.models import School
+from crm.schools.models import ChangeKind, School, SchoolChange
 from lifecycle.campaigns.models import Campaign, CampaignState
 from lifecycle.continuum.models import Standing
 from lifecycle.journeys.service import publish
@@ -127,6 +127,7 @@ def seed(make: Make) -> District:
         **_bulk(make, person, users),
         **_duplicates(make, person, other),
         **_events(make, person, school),
+        **_lineage(make, school),
     }
     return District(users, places)
 
@@ -169,6 +170,25 @@ def _duplicates(make: Make, person: Alumnus, other: Alumnus) -> dict[str, Any]:
     gone.merged_into_id = person.id
     done = make.save(Merge(kept_id=person.id, gone_id=gone.id, at=make.at, moved={}, fields={}))
     return {"first_id": person.id, "second_id": other.id, "merge_id": done.id}
+
+
+def _lineage(make: Make, school: School) -> dict[str, Any]:
+    """A school that became part of the seeded one, and the seeded one's name of old."""
+    mill = make.school("Mill High")
+    facts = {"on_day": make.at.date(), "at": make.at}
+    make.save(
+        SchoolChange(
+            school_id=mill.id, kind=ChangeKind.MERGED, other_id=school.id, before="open",
+            after="closed", **facts,
+        )
+    )  # fmt: skip
+    change = make.save(
+        SchoolChange(
+            school_id=school.id, kind=ChangeKind.RENAMED, before="Lake High", after=school.name,
+            **facts,
+        )
+    )  # fmt: skip
+    return {"change_id": change.id, "verb": "rename"}
 
 
 def _session(session: Session, user: User, make: Make) -> dict[str, Any]:
