@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from crm.alumni.export import write_people
-from crm.alumni.people import people_page, record_of
+from crm.alumni.people import people_page, record_with_sources
 from crm.alumni.queries import resolve_person
 from crm.core import clock
 from crm.core.cli import reporting, say
@@ -67,4 +67,4 @@ def _write(path: Path, compiled: Compiled) -> int:
 def show(who: str) -> dict[str, Any]:
     """Everything that is kept in one person's record."""
     session = db.session()
-    return record_of(session, resolve_person(session, who))
+    return record_with_sources(session, resolve_person(session, who))

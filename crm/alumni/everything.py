@@ -14,7 +14,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
-from crm.alumni.people import record_of
+from crm.alumni.people import record_with_sources
 from crm.core.database import db
 from crm.core.viewer import Viewer
 
@@ -37,7 +37,8 @@ def everything_about(
             if found:
                 tables[table.name] = found
     audit.record(session, "alumnus.exported", kind="alumnus", key=alumnus_id, by=by, at=at)
-    record = {key: plain(value) for key, value in record_of(session, alumnus_id).items()}
+    whole = record_with_sources(session, alumnus_id)
+    record = {key: plain(value) for key, value in whole.items()}
     return {"id": alumnus_id, "at": at.isoformat(), "record": record, "tables": tables}
 
 

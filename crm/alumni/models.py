@@ -61,6 +61,7 @@ class Alumnus(Model):
 
     `name_key` is the search form of all their names (see `crm.alumni.names.name_key`), `sort_key`
     the list order. `graduated_on` anchors the phase. `link_epoch` revokes mailed links when raised.
+    `made_by` and `made_line` name the import and its line that the record came from.
     """
 
     __tablename__ = "alumnus"
@@ -106,6 +107,8 @@ class Alumnus(Model):
     custom: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     link_epoch: Mapped[int] = mapped_column(default=0)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("alumnus.id"))
+    made_by: Mapped[str | None]
+    made_line: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime())
 

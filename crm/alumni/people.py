@@ -29,6 +29,7 @@ from crm.alumni.models import (
 )
 from crm.alumni.names import full_name
 from crm.core.database import among
+from crm.core.extend import extensions
 from crm.query import Compiled, up_to
 from crm.schools.models import School
 from crm.web.paging import PAGE, Page, keyset
@@ -192,7 +193,7 @@ def external_ids_of(session: Session, alumnus_id: int) -> list[str]:
 def record_of(session: Session, alumnus_id: int) -> dict[str, Any]:
     """Everything in one person's record as plain values, for `people show`."""
     person = session.get_one(Alumnus, alumnus_id)
-    hidden = {"name_key", "sort_key", "link_epoch"}
+    hidden = {"name_key", "sort_key", "link_epoch", "made_by", "made_line"}
     return {
         **{k: v for k, v in columns_of(person).items() if k not in hidden},
         "name": person.full_name,
@@ -204,6 +205,13 @@ def record_of(session: Session, alumnus_id: int) -> dict[str, Any]:
         "contact_points": [_without_ids(point) for point in contacts_of(session, alumnus_id)],
         "interests": [_without_ids(row) for row in _interests(session, alumnus_id)],
     }
+
+
+def record_with_sources(session: Session, alumnus_id: int) -> dict[str, Any]:
+    """`record_of` and by field who said it."""
+    tell = extensions().where_from
+    told = dict(tell(session, alumnus_id)) if tell is not None else {}
+    return {**record_of(session, alumnus_id), "where_from": told}
 
 
 def _interests(session: Session, alumnus_id: int) -> Sequence[Interest]:

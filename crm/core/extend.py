@@ -328,6 +328,12 @@ class Extensions:
     stripped: dict[str, str] = field(default_factory=dict)
     # Told, in its transaction, that an import of people was applied.
     imported: list[Callable[[Session, int], None]] = field(default_factory=list)
+    # Who said each field of a record, as plain values, for `people show` and `people export`.
+    where_from: Callable[[Session, int], Mapping[str, Any]] | None = None
+    # What changed a record besides files and edits: (when, by what, field → [before, after]).
+    told: list[Callable[[Session, int], Iterable[tuple[datetime, str, Mapping[str, Any]]]]] = field(
+        default_factory=list
+    )
     # Blocks on the page of an import: `load(import_id)`.
     import_panels: list[Panel] = field(default_factory=list)
     # Kind of import → takes back what the import of that id brought, and answers how much.

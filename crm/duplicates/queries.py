@@ -135,3 +135,14 @@ def waiting_pairs(session: Session, viewer: Viewer, at: datetime) -> Iterator[To
         count = count_open(session, learnt(session).threshold)
         label = ngettext("pair may be one person", "pairs may be one person each", count)
         yield Todo(label, count, url_for("duplicates.index"))
+
+
+def merged_fields(
+    session: Session, alumnus_id: int
+) -> Iterator[tuple[datetime, str, Mapping[str, Any]]]:
+    """When, from which record and which fields a record got by merges that stand."""
+    standing = Merge.kept_id == alumnus_id, Merge.undone_at.is_(None)
+    for merge in session.scalars(
+        select(Merge).where(*standing).order_by(Merge.id.desc()).limit(50)
+    ):
+        yield merge.at, f"#{merge.gone_id}", merge.fields

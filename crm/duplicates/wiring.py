@@ -19,7 +19,7 @@ from crm.duplicates import (
 )
 from crm.duplicates.cli import duplicates
 from crm.duplicates.finding import find_changed
-from crm.duplicates.queries import of_import, waiting_pairs
+from crm.duplicates.queries import merged_fields, of_import, waiting_pairs
 from crm.duplicates.routes import bp
 
 DAILY = 86_400
@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     known.derived["duplicate_pair"] = "first_id in ({gone}) or second_id in ({gone})"
     jobs(app).register(arriving.JOB, arriving.look)
+    known.told.append(merged_fields)
     known.imported.append(arriving.ask)
     known.import_panels.append(Panel("duplicates", "crm/duplicates/of_import.html", 10, _arrived))
     known.jobs.append(PeriodicJob("duplicates.find", DAILY, look))

@@ -34,3 +34,12 @@ COLUMN_FATES = {
     "unknown": (_("not known, left out"), "warn"),
     "not_read": (_("never read"), "bad"),
 }
+
+SOURCES = {
+    "file": _("a file"),
+    "staff": _("our staff"),
+    "link": _("the alumnus, by their link"),
+    "merge": _("a record that became part of this one"),
+    "unknown": _("not kept: older than this list"),
+}
+"""Who may have said a field."""

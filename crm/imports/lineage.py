@@ -9,7 +9,7 @@ from typing import Any
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from crm.accounts import audit
 from crm.accounts.access import current_viewer, requires
@@ -29,6 +29,8 @@ from crm.web import charts
 from crm.web.forms import Form
 
 NONE = 0
+ATTENDED = aliased(Schooling)
+"""Apart from the schoolings by which a viewer's scope is drawn."""
 Verb = Callable[[Session, School, Form, When], SchoolChange]
 
 
@@ -108,20 +110,20 @@ def _with_choices(session: Session, viewer: Viewer, form: Any) -> Any:
 
 def _people(session: Session, viewer: Viewer, ids: Any) -> int:
     """How many people the viewer may know of went to any of these schools, each once."""
-    went = select(func.count(func.distinct(Schooling.alumnus_id))).join(
-        Alumnus, Alumnus.id == Schooling.alumnus_id
+    went = select(func.count(func.distinct(ATTENDED.alumnus_id))).join(
+        Alumnus, Alumnus.id == ATTENDED.alumnus_id
     )
-    seen = went.where(among(Schooling.school_id, ids), visible_alumni(viewer))
+    seen = went.where(among(ATTENDED.school_id, ids), visible_alumni(viewer))
     return session.scalars(seen).one()
 
 
 def _decades(session: Session, viewer: Viewer, ids: Any) -> Any:
     """Bars of people by the decade of their class."""
-    decade = (func.floor(Schooling.class_year / 10) * 10).label("decade")
+    decade = (func.floor(ATTENDED.class_year / 10) * 10).label("decade")
     rows = session.execute(
-        select(decade, func.count(func.distinct(Schooling.alumnus_id)))
-        .join(Alumnus, Alumnus.id == Schooling.alumnus_id)
-        .where(among(Schooling.school_id, ids), visible_alumni(viewer), decade.is_not(None))
+        select(decade, func.count(func.distinct(ATTENDED.alumnus_id)))
+        .join(Alumnus, Alumnus.id == ATTENDED.alumnus_id)
+        .where(among(ATTENDED.school_id, ids), visible_alumni(viewer), decade.is_not(None))
         .group_by(decade).order_by(decade)
     )  # fmt: skip
     return charts.bars(

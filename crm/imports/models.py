@@ -71,6 +71,10 @@ class ImportLine(Model):
             "ix_import_line_told", "import_id", "fate", "line",
             postgresql_where=text("fate <> 'unchanged'"),
         ),
+        Index(
+            "ix_import_line_changed", "alumnus_id",
+            postgresql_where=text("changes is not null"),
+        ),
     )  # fmt: skip
 
     import_id: Mapped[int] = mapped_column(guarded("import_run.id"), primary_key=True)
@@ -81,6 +85,25 @@ class ImportLine(Model):
     alumnus_id: Mapped[int | None] = mapped_column(BigInteger)
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     undone: Mapped[str | None]
+
+
+class FileWord(Model):
+    """What a file says of a field for which we hold something else: said again only if it changes.
+
+    The word of the roster stays readable beside what the alumnus told us, and neither rubs out the
+    other.
+    """
+
+    __tablename__ = "file_word"
+    __table_args__ = (UniqueConstraint("alumnus_id", "field", "import_id"),)
+
+    id: Mapped[int] = identity()
+    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
+    field: Mapped[str]
+    value: Mapped[str]
+    import_id: Mapped[int] = mapped_column(ForeignKey("import_run.id"))
+    line: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UTCDateTime())
 
 
 class CustomField(Model):

@@ -36,6 +36,7 @@ from crm.imports.people.remembering import (
 from crm.imports.people.rows import Rows
 from crm.imports.people.schema import Schema, schema_for
 from crm.imports.people.seeing import see_lines
+from crm.imports.people.words import keep_words
 from crm.imports.people.writing import write_people
 from crm.imports.reader import Table, open_table
 from crm.imports.staging import (
@@ -118,6 +119,7 @@ def run_people(
         write_people(
             session, job.schema, source=job.source, filename=job.run.filename, at=job.at
         )  # fmt: skip
+        keep_words(session, import_id=job.run.id, at=job.at)
     totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply)
     if apply and memory:
         remember(session, job.schema, memory, rows.contacts.school_domains, job.at)

@@ -6,7 +6,7 @@ from flask import Flask
 from flask.cli import AppGroup
 from flask_babel import lazy_gettext as _
 
-from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
 from crm.core.jobs import jobs
 from crm.core.viewer import Permission
 from crm.imports import (
@@ -14,6 +14,7 @@ from crm.imports import (
     cli,
     district,
     lineage,  # noqa: F401 - pages of its own on the schools' blueprint
+    provenance,
     queries,
     routes,
 )
@@ -36,6 +37,12 @@ def init_app(app: Flask) -> None:
     jobs(app).register("imports.work", background.work)
     known = extensions(app)
     known.references["import"] = queries.files_named
+    known.where_from = provenance.as_json
+    known.derived["file_word"] = "alumnus_id in ({gone})"
+    known.follow.add("file_word")
+    known.alumnus_panels.append(
+        Panel("where-from", "crm/imports/where_from.html", 95, provenance.panel)
+    )
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"
     known.todo.append(queries.waiting_imports)

@@ -56,6 +56,7 @@ def undo_people(session: Session, run: ImportRun, *, derived: Mapping[str, str])
         ),
         values,
     )
+    session.execute(text("delete from file_word where import_id = :id"), values)
     kept = session.scalar(text("select count(*) from undo_person where word like 'stays%'")) or 0
     return {"removed": removed, "restored": restored, "kept": kept}
 

@@ -91,6 +91,7 @@ def _insert_people(session: Session, values: dict[str, Any]) -> None:
     columns = {
         **plain, **blank, **flags, "language": "coalesce(p.language, 'en')",
         "custom": "coalesce(p.custom, '{}'::jsonb)", "link_epoch": "0", "created_at": ":at",
+        "made_by": ":source", "made_line": "p.first",
         "updated_at": ":at",
     }  # fmt: skip
     session.execute(
