@@ -22,6 +22,8 @@ from crm.core.extend import extensions
 OWN = frozenset({"alumnus", "consent_entry", "duplicate_pair"})
 """The record itself, its ledger, which is never rewritten, and guesses about two people."""
 PERSON = "alumnus_id"
+PREFERRED = "preferred"
+"""The rule of one preferred address a kind: the mark gives way, the address follows."""
 
 
 def followers() -> Iterator[Table]:
@@ -40,10 +42,10 @@ def counts(session: Session, kept_id: int, gone_id: int) -> dict[str, tuple[int,
     """By table, how many rows would follow and how many would stay behind."""
     values, found = {"kept": kept_id, "gone": gone_id}, {}
     parts = [
-        f"""select '{table.name}' as name, count(*) filter (where not ({_taken_by(table)})),
-        count(*) filter (where {_taken_by(table)})
-        from {table.name} g where g.{PERSON} = :gone"""
+        f"""select '{table.name}' as name, count(*) filter (where not ({taken})),
+        count(*) filter (where {taken}) from {table.name} g where g.{PERSON} = :gone"""
         for table in followers()
+        for taken in [" or ".join(_taken(table, but=PREFERRED)) or "false"]
     ]
     for name, follow, stay in session.execute(text(" union all ".join(parts)), values):
         if follow or stay:
@@ -95,7 +97,7 @@ def _taken_by(table: Table) -> str:
     return " or ".join(_taken(table)) or "false"
 
 
-def _taken(table: Table) -> Iterator[str]:
+def _taken(table: Table, but: str = "") -> Iterator[str]:
     """For each rule of the table that lets a person have a thing once: the other has it already."""
     rules = [(list(u.columns), "") for u in table.constraints if isinstance(u, UniqueConstraint)]
     rules.append((list(table.primary_key), ""))
@@ -105,7 +107,7 @@ def _taken(table: Table) -> Iterator[str]:
             rules.append((list(index.columns), "" if where is None else str(where)))
     for columns, where in rules:
         names = [column.name for column in columns]
-        if PERSON not in names:
+        if PERSON not in names or (but and where == but):
             continue
         same = " and ".join(f"o.{n} = g.{n}" for n in names if n != PERSON) or "true"
         inside = f" and ({where})" if where else ""
