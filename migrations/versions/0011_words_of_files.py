@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_words_of_files"
-down_revision = "0008_lineage"
+revision = "0011_words_of_files"
+down_revision = "0010_lineage"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006_duplicate_passes"
-down_revision = "0005_duplicates"
+revision = "0009_duplicate_passes"
+down_revision = "0008_bulk"
 branch_labels = None
 depends_on = None
 
