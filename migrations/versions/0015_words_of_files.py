@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011_words_of_files"
-down_revision = "0010_lineage"
+revision = "0015_words_of_files"
+down_revision = "0014_lineage"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0009_duplicate_passes"
-down_revision = "0008_bulk"
+revision = "0013_duplicate_passes"
+down_revision = "0012_rights"
 branch_labels = None
 depends_on = None
 

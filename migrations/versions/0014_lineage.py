@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010_lineage"
-down_revision = "0009_duplicate_passes"
+revision = "0014_lineage"
+down_revision = "0013_duplicate_passes"
 branch_labels = None
 depends_on = None
 
