@@ -225,7 +225,7 @@ def again(export_id: int) -> Any:
     """Have a file made whose worker died."""
     session, viewer = db.session(), current_viewer()
     run = queries.load_run(session, viewer, export_id, lock=True)
-    service.start(session, run)
+    service.again(session, run, by=viewer, at=clock.now())
     session.commit()
     return redirect(url_for("exports.detail", export_id=run.id), 303)
 

@@ -122,6 +122,12 @@ def start(session: Session, run: ExportRun) -> None:
     jobs(current_app).enqueue(session, JOB, export_id=run.id)
 
 
+def again(session: Session, run: ExportRun, *, by: Viewer, at: datetime) -> None:
+    """Have a file made whose worker died."""
+    start(session, run)
+    _record(session, "export.again", run, by=by, at=at)
+
+
 def approve(
     session: Session, run: ExportRun, *, people: int, word: str, by: Viewer, at: datetime
 ) -> None:
