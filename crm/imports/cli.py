@@ -58,17 +58,27 @@ def schools_import(path: Path) -> dict[str, Any]:
 )  # fmt: skip
 @click.option("--mapping", type=click.Path(path_type=Path), help="JSON or YAML: column → target.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@click.option(
+    "--up-to-break", is_flag=True, help="Take a file that breaks off up to its last good line.",
+)  # fmt: skip
 @reporting
-def people_import(path: Path, layout: str, mapping: Path | None, dry_run: bool) -> dict[str, Any]:
+def people_import(
+    path: Path, layout: str, mapping: Path | None, dry_run: bool, up_to_break: bool
+) -> dict[str, Any]:
     """Create and update alumni from a roster FILE (.csv, .tsv, .txt or .xlsx)."""
     directions = read_mapping(mapping) if mapping else Directions()
     session = db.session()
     with progress("reading lines") as advance:
         run = import_people(
             session, path, layout=layout, directions=directions, dry_run=dry_run, at=clock.now(),
-            by=SYSTEM, progress=advance,
+            by=SYSTEM, progress=advance, up_to_break=up_to_break,
         )  # fmt: skip
     report = _people_report(run)
+    if fields := run.mapping.get("fields"):
+        report["fields"] = fields
+    if cut := run.mapping.get("cut"):
+        report["cut"] = cut
+        say(f"read only as far as the file is whole: {cut['why']}")
     problems = [
         f"{path.name}:{line.line}: {line.reason}"
         for line in told_lines(session, run.id, (Fate.REJECT, Fate.CONFLICT), limit=SHOWN)

@@ -26,6 +26,8 @@ MIXED = "mixed"
 class TextFile:
     """A readable text file: its encoding (a codec, or `mixed`) and about how many lines it has.
 
+    `unended`: the last line has no line end, so that `lines` does not count it.
+
     `mixed` is UTF-8 in which some lines hold other bytes: those lines come with lone surrogates, so
     that the reader can reject them instead of guessing. `plain` is UTF-8 without a quotation mark
     and with the usual line endings: every physical line is a row, every sign stands for itself.
@@ -35,6 +37,7 @@ class TextFile:
     encoding: str
     lines: int
     plain: bool = False
+    unended: bool = False
 
     def open_lines(self) -> Iterator[str]:
         """The physical lines with their endings."""
@@ -64,7 +67,7 @@ def examine(path: Path, name: str) -> TextFile:
         return TextFile(path, "utf-16", _check_utf16(path, name))
     lines, valid, plain = _check_bytes(path, name)
     encoding = "utf-8-sig" if valid else _other_encoding(path)
-    return TextFile(path, encoding, lines, valid and plain)
+    return TextFile(path, encoding, lines, valid and plain, _is_unended(path))
 
 
 def _check_bytes(path: Path, name: str) -> tuple[int, bool, bool]:
@@ -101,6 +104,12 @@ def _is_plain(chunk: bytes, *, after: bool) -> bool:
     """Whether no sign needs a reader of CSV; `after`: the last chunk ends in a carriage return."""
     alone = chunk.count(b"\r") - chunk.count(b"\r\n") - chunk.endswith(b"\r")
     return b'"' not in chunk and not alone and (not after or chunk.startswith(b"\n"))
+
+
+def _is_unended(path: Path) -> bool:
+    with path.open("rb") as handle:
+        handle.seek(-1, 2)
+        return handle.read(1) not in b"\r\n"
 
 
 def _check_utf16(path: Path, name: str) -> int:

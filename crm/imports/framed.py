@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from crm.core.errors import Refused
+from crm.imports.broken import Broken
 from crm.imports.layout import Frame
 
 Row = tuple[int, list[str], str]
@@ -13,7 +13,7 @@ Row = tuple[int, list[str], str]
 def framed_rows(rows: Iterable[Row], frame: Frame, name: str) -> Iterator[Row]:
     """The lines of people, as wide as the frame's columns.
 
-    Raises `Refused` once the file proves to be broken off: no closing line, or another count in it.
+    Raises `Broken` once the file proves to be broken off: no closing line, or another count in it.
     """
     seen, width = 1, len(frame.columns)
     for line, cells, fault in rows:
@@ -22,19 +22,18 @@ def framed_rows(rows: Iterable[Row], frame: Frame, name: str) -> Iterator[Row]:
         seen += 1
         tag = cells[0].strip() if cells else ""
         if tag == frame.closes:
-            _check(cells, seen, f"{name}:{line}")
+            _check(cells, seen, name, line)
             return
         if not fault and tag != frame.line:
             fault = f"begins with “{tag[:20]}” where {frame.line} is expected"
         if not fault and len(cells) > width and any(cells[width:]):
             fault = f"has {len(cells):,} columns where the layout has {width:,}"
         yield line, (cells + [""] * width)[:width], fault
-    raise Refused(
-        [f"{name}: is broken off: its last line, which begins with {frame.closes}, is missing"]
-    )
+    missing = f"is broken off: its last line, which begins with {frame.closes}, is missing"
+    raise Broken(name, 0, missing)
 
 
-def _check(cells: list[str], seen: int, place: str) -> None:
+def _check(cells: list[str], seen: int, name: str, line: int) -> None:
     told = cells[1].strip() if len(cells) > 1 else ""
     if not (told.isdecimal() and len(told) < 12 and int(told) == seen):
-        raise Refused([f"{place}: says that the file has “{told[:20]}” lines; it has {seen:,}"])
+        raise Broken(name, line, f"says that the file has “{told[:20]}” lines; it has {seen:,}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
-from crm.imports.models import Fate, ImportState
+from crm.imports.models import CustomKind, Fate, ImportState, Phase
 
 STATES = {
     ImportState.UPLOADED: (_("Uploaded"), "info"),
@@ -43,3 +43,20 @@ SOURCES = {
     "unknown": _("not kept: older than this list"),
 }
 """Who may have said a field."""
+PHASES = {
+    Phase.READING: _("Reading lines"),
+    Phase.MATCHING: _("Finding who each line is about"),
+    Phase.COMPARING: _("Comparing with what we know"),
+    Phase.WRITING: _("Writing people"),
+    Phase.NOTING: _("Noting what became of each line"),
+}
+CUSTOM_KINDS = {
+    CustomKind.TEXT: _("Text"),
+    CustomKind.NUMBER: _("Number"),
+    CustomKind.DATE: _("Date"),
+    CustomKind.FLAG: _("Yes or no"),
+}
+MEANINGS = {
+    "graduated": _("Graduated"), "enrolled": _("Enrolled"), "left": _("Left without graduating"),
+    "skip": _("Skip the line"),
+}  # fmt: skip

@@ -14,22 +14,36 @@ import yaml
 from crm.core.errors import Invalid, Refused
 from crm.imports.layout import Layout, cut_length, header_key, never_read
 from crm.imports.layouts import LAYOUTS, detect
+from crm.imports.models import CustomKind
 from crm.imports.reader import Table
 from crm.imports.targets import IGNORE, LABELS, for_targeting, is_target
 
 MAX_MAPPING = 256 * 1024
 MEANINGS = frozenset({"enrolled", "graduated", "left", "skip"})
-SECTIONS = {"columns", "values", "school_domains"}
+SECTIONS = {"columns", "values", "schools", "school_domains"}
 NAMES = ("given_name", "family_name", "name.full")
 
 
 @dataclass(frozen=True)
 class Directions:
-    """What a mapping file says: column → target, target or column → word → meaning, domains."""
+    """What a mapping file says: column → target, target or column → word → meaning, domains.
+
+    `schools`: what the file calls a school → a name or number by which we know it.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     school_domains: frozenset[str] = frozenset()
+    schools: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `mapping_from` reads back."""
+        return {
+            "columns": dict(self.columns),
+            "values": {key: dict(words) for key, words in self.values.items()},
+            "schools": dict(self.schools),
+            "school_domains": sorted(self.school_domains),
+        }
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class Plan:
     columns: tuple[Column, ...]
     values: Mapping[str, Mapping[str, str]]
     school_domains: frozenset[str]
+    schools: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, target: str) -> list[int]:
         """The indices of the columns with that target, left to right."""
@@ -73,6 +88,7 @@ class Plan:
             "columns": [{"title": c.title, "target": c.target, "how": c.how} for c in self.columns],
             "values": {key: dict(words) for key, words in self.values.items()},
             "school_domains": sorted(self.school_domains),
+            "schools": dict(self.schools),
         }
 
 
@@ -93,7 +109,8 @@ def plan_for(table: Table, layout: str, mapping: Directions) -> Plan:
             '{"Column": "family_name"}'
         )
         raise Refused([fault])
-    return Plan(found, columns, _values(table, found, mapping, columns), mapping.school_domains)
+    values = _values(table, found, mapping, columns)
+    return Plan(found, columns, values, mapping.school_domains, mapping.schools)
 
 
 def _wanted(table: Table, mapping: Directions) -> dict[str, str]:
@@ -193,24 +210,32 @@ def mapping_from(told: Any) -> Directions:
     columns = told.get("columns", {}) if sections else told
     values = told.get("values", {}) if sections else {}
     domains = told.get("school_domains", []) if sections else []
+    schools = told.get("schools", {}) if sections else {}
     if not isinstance(columns, dict):
         raise Invalid('columns must be a table such as {"Column": "target"}')
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise Invalid('values must be a table such as {"status": {"04": "graduated"}}')
+    if not isinstance(schools, dict) or any(isinstance(v, (dict, list)) for v in schools.values()):
+        raise Invalid('schools must be a table such as {"0123": "North High School"}')
     if not isinstance(domains, list) or not all(isinstance(d, str) for d in domains):
         raise Invalid('school_domains must be a list such as ["students.district.org"]')
     return Directions(
         columns={str(title): _target(str(title), word) for title, word in columns.items()},
         values={str(k): {str(a): str(b) for a, b in v.items()} for k, v in values.items()},
         school_domains=frozenset(d.strip().lower().removeprefix("@") for d in domains),
+        schools={str(a): str(b) for a, b in schools.items()},
     )
 
 
 def _target(title: str, word: Any) -> str:
-    """A target as a word, or as `{"target": …, "targeting": true}`."""
+    """A target as a word, or as `{"target": …, "kind": "number", "targeting": true}`."""
     if isinstance(word, str):
         return word.strip()
     if isinstance(word, dict) and isinstance(word.get("target"), str):
-        target = word["target"].strip()
-        return f"{target}!" if word.get("targeting") is True and target[-1:] != "!" else target
+        target, kind = word["target"].strip().rstrip("!"), word.get("kind")
+        marked = word.get("targeting") is True or word["target"].strip().endswith("!")
+        if kind is not None and (kind not in set(CustomKind) or not target.startswith("custom.")):
+            known = ", ".join(CustomKind)
+            raise Invalid(f"column {title!r}: the kind of a custom field is one of {known}")
+        return f"{target}{f':{kind}' if kind else ''}{'!' if marked else ''}"
     raise Invalid(f'column {title!r}: write a target, such as "email" or "custom.club"')

@@ -38,6 +38,25 @@ class Fate(StrEnum):
     REJECT = "reject"
 
 
+class Phase(StrEnum):
+    """What a check or an apply is doing, in this order."""
+
+    READING = "reading"
+    MATCHING = "matching"
+    COMPARING = "comparing"
+    WRITING = "writing"
+    NOTING = "noting"
+
+
+class CustomKind(StrEnum):
+    """What the values of a custom field are; each is kept as text of one form."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    FLAG = "flag"
+
+
 class ImportRun(Model):
     """One file brought in: its layout, mapping, totals by fate and progress."""
 
@@ -55,6 +74,7 @@ class ImportRun(Model):
     totals: Mapped[dict[str, int]] = mapped_column(JSONB, default=dict)
     lines_done: Mapped[int] = mapped_column(default=0)
     lines_total: Mapped[int | None]
+    phase: Mapped[Phase | None] = mapped_column(Choice(Phase), default=None)
     error: Mapped[str | None]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
@@ -113,6 +133,7 @@ class CustomField(Model):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     label: Mapped[str]
+    kind: Mapped[CustomKind] = mapped_column(Choice(CustomKind), default=CustomKind.TEXT)
     targeting: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
 
@@ -158,3 +179,23 @@ class PersonTouch(Model):
     xid: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
     )
+
+
+class ImportMapping(Model):
+    """How files of one sender are read: known again by their column names.
+
+    `fingerprint` is made of the names of the columns, `directions` is what a mapping file says.
+    """
+
+    __tablename__ = "import_mapping"
+    __table_args__ = (UniqueConstraint("fingerprint", "name"),)
+
+    id: Mapped[int] = identity()
+    name: Mapped[str]
+    fingerprint: Mapped[str]
+    header: Mapped[list[str]] = mapped_column(JSONB)
+    layout: Mapped[str]
+    directions: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    used_at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from crm.core.errors import Refused
+from crm.imports.broken import Breaks, Broken
 from crm.imports.decoding import TextFile, examine
 from crm.imports.framed import Row, framed_rows
 from crm.imports.layout import Frame
@@ -62,10 +63,16 @@ class Table:
     path: Path
     text: TextFile | None
     frame: Frame | None = None
+    breaks: Breaks | None = None
 
     def batches(self, size: int = BATCH) -> Iterator[Batch]:
-        """The lines below the header, `size` at a time; blank lines are left out."""
+        """The lines below the header, `size` at a time; blank lines are left out.
+
+        Raises `Broken` where the file breaks off, unless `breaks` is there to note it.
+        """
         rows = self._text_rows() if self.text else self._sheet_rows()
+        if self.breaks is not None:
+            rows = self.breaks.up_to(rows)
         while True:
             batch = Batch()
             for line, cells, fault in islice(rows, size):
@@ -116,6 +123,11 @@ class Table:
         for line, cells, fault in below:
             if not fault and len(cells) != width:
                 fault = _width_fault(cells, width)
+                if fault and self.text.unended and line > self.text.lines and len(cells) < width:
+                    raise Broken(
+                        self.name, line,
+                        f"the file breaks off in the middle of this line: it {fault}",
+                    )  # fmt: skip
             if not fault and escapes:
                 fault = _undecoded(cells, self.header)
             if fault or any(cells):
@@ -209,10 +221,10 @@ def _csv_rows(text: TextFile, delimiter: str, name: str) -> Iterator[tuple[int, 
         for number, line in enumerate(text.open_lines(), start=1):
             if number - ended[0] > MAX_ROW_LINES:
                 fault = (
-                    f"{name}:{ended[0] + 1}: a quotation mark opened in this line is not closed; "
+                    "a quotation mark opened in this line is not closed; "
                     'write a quotation mark inside a field as ""'
                 )
-                raise Refused([fault])
+                raise Broken(name, ended[0] + 1, fault)
             yield line
 
     reader = csv.reader(guarded(), delimiter=delimiter, strict=True)
@@ -224,7 +236,7 @@ def _csv_rows(text: TextFile, delimiter: str, name: str) -> Iterator[tuple[int, 
             return
         except csv.Error as error:
             if swallowed := _swallowed(str(error)):
-                raise Refused([f"{name}:{start}: {swallowed}"]) from error
+                raise Broken(name, start, swallowed) from error
             yield start, [], f"cannot be read as columns: {error}"
             ended[0] = reader.line_num
             continue

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+)
 from flask import url_for as url
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from crm.accounts.access import current_viewer, requires
 from crm.core import clock
@@ -13,24 +24,37 @@ from crm.core.database import db
 from crm.core.errors import HomecomingError
 from crm.core.extend import extensions
 from crm.core.viewer import Permission
-from crm.imports import background, queries, uploads
-from crm.imports.forms import UploadForm, directions_from
-from crm.imports.labels import COLUMN_FATES, EARLIER, FATES, KINDS, STATES
+from crm.imports import background, queries, remembered, uploads
+from crm.imports.forms import UploadForm, directions_from, meanings_from
+from crm.imports.labels import (
+    COLUMN_FATES,
+    CUSTOM_KINDS,
+    EARLIER,
+    FATES,
+    KINDS,
+    MEANINGS,
+    PHASES,
+    STATES,
+)
+from crm.imports.layout import may_refuse
 from crm.imports.layouts import LAYOUTS
 from crm.imports.models import Fate, ImportRun, ImportState
 from crm.imports.report import fates_csv
-from crm.imports.targets import LABELS
+from crm.imports.targets import LABELS, custom_parts
 from crm.imports.undoing import undo_import
+from crm.schools.queries import school_choices, sure_names
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
-OPEN = {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED}
 BUSY = {ImportState.CHECKING, ImportState.APPLYING}
 
 
 @bp.app_context_processor
 def labels() -> dict[str, Any]:
     """The words for fates and states, for these pages and the home page."""
-    return {"import_states": STATES, "import_fates": FATES}
+    return {
+        "import_states": STATES, "import_fates": FATES, "import_phases": PHASES,
+        "custom_kinds": CUSTOM_KINDS, "may_refuse": may_refuse,
+    }  # fmt: skip
 
 
 @bp.get("")
@@ -73,7 +97,8 @@ def detail(import_id: int) -> str:
     lines = queries.lines_page(session, run.id, fate=fate, after=request.args.get("after"))
     return render_template(
         "crm/imports/detail.html", run=run, lines=lines, fate=fate, kinds=KINDS, earlier=EARLIER,
-        mapping=_mapping(run) if run.state in OPEN and run.stored_as else None,
+        mapping=_mapping(session, run) if run.state in uploads.OPEN and run.stored_as else None,
+        schools=school_choices(session, current_viewer()), meanings=MEANINGS,
         stuck=run.state in BUSY and not background.is_worked_on(session, run),
         panels=extensions().panels(extensions().import_panels, run.id),
     )  # fmt: skip
@@ -92,15 +117,69 @@ def progress(import_id: int) -> str:
 @bp.post("/<int:import_id>/mapping")
 @requires(Permission.IMPORT)
 def choose(import_id: int) -> Any:
-    """Read the columns otherwise."""
+    """Read the columns otherwise, and remember it for the next file with such columns."""
     session = db.session()
     run = queries.load_run(session, import_id, lock=True)
-    titles = run.mapping.get("file", {}).get("header", [])
     layout = request.form.get("layout", "auto")
-    directions = directions_from(request.form, titles)
-    uploads.choose(session, run, layout=layout, directions=directions)
+    columns = directions_from(request.form, remembered.header_of(run))
+    asked = uploads.asked_of(run)
+    uploads.choose(session, run, layout=layout, directions=replace(asked, columns=columns))
+    if request.form.get("remember"):
+        sender = request.form.get("sender", "")
+        remembered.remember(session, run, name=sender, by=current_viewer(), at=clock.now())
     session.commit()
     return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/mapping/<int:mapping_id>")
+@requires(Permission.IMPORT)
+def use_mapping(import_id: int, mapping_id: int) -> Any:
+    """Read the columns as they were read before."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    mapping = remembered.load(session, mapping_id)
+    remembered.use(session, run, mapping, at=clock.now())
+    session.commit()
+    flash(_("The columns are read as remembered for %(name)s.", name=mapping.name))
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/meanings")
+@requires(Permission.IMPORT)
+def tell_meanings(import_id: int) -> Any:
+    """Say which schools and statuses the file means, and check it again."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    directions = meanings_from(request.form, run, sure_names(session))
+    uploads.choose(session, run, layout=run.layout or "auto", directions=directions)
+    background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/partial")
+@requires(Permission.IMPORT)
+def partial(import_id: int) -> Any:
+    """Check a file that breaks off, up to its last good line."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    uploads.take_partly(session, run, by=current_viewer(), at=clock.now())
+    background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
+    session.commit()
+    return redirect(url("imports.detail", import_id=run.id), 303)
+
+
+@bp.post("/<int:import_id>/stop")
+@requires(Permission.IMPORT)
+def stop(import_id: int) -> Any:
+    """Break off a check or an apply under way; nothing of it is kept."""
+    session = db.session()
+    run = queries.load_run(session, import_id, lock=True)
+    background.stop(session, run, by=current_viewer(), at=clock.now())
+    session.commit()
+    background.interrupt(session, import_id)
+    flash(_("Stopped. Nothing of it was kept."))
+    return redirect(url("imports.detail", import_id=import_id), 303)
 
 
 @bp.post("/<int:import_id>/check")
@@ -163,7 +242,7 @@ def _fate(text: str | None) -> Fate | None:
     return Fate(text) if text in set(Fate) else None
 
 
-def _mapping(run: ImportRun) -> dict[str, Any] | None:
+def _mapping(session: Session, run: ImportRun) -> dict[str, Any] | None:
     """What the mapping table shows; None if the file is gone or no longer fits."""
     try:
         table = uploads.reopen(run)
@@ -173,5 +252,6 @@ def _mapping(run: ImportRun) -> dict[str, Any] | None:
         return {"fault": str(error)}
     return {
         "plan": plan, "sample": sample, "table": table, "layouts": LAYOUTS, "targets": LABELS,
-        "directions": run.mapping.get("directions", {}), "column_fates": COLUMN_FATES,
+        "directions": uploads.asked_of(run).columns, "column_fates": COLUMN_FATES,
+        "offered": remembered.offered(session, run), "parts": custom_parts,
     }  # fmt: skip

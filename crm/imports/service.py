@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.alumni.models import Subject, Way
 from crm.alumni.names import words
 from crm.core.extend import extensions
+from crm.core.errors import Refused
 from crm.core.viewer import Viewer
+from crm.imports.broken import Breaks
+from crm.imports.custom import fields_report, keep_fields, readers
 from crm.imports.mapping import Directions, Plan, plan_for
-from crm.imports.models import CustomField, ImportRun, ImportState
+from crm.imports.models import ImportRun, ImportState, Phase
 from crm.imports.people.changes import Rules, find_changes
 from crm.imports.people.fates import note_fates
 from crm.imports.people.matching import match_lines
@@ -46,11 +48,29 @@ from crm.imports.staging import (
     lock_imports,
     prepare_session,
 )
-from crm.imports.targets import custom_name, for_targeting
+from crm.schools.aliases import keys_of
 from crm.schools.queries import alias_table
 
 STAGE = "import_row"
 PEOPLE = "people"
+
+
+class Watch:
+    """Is told how a check or an apply comes along; this one only passes on how many lines."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress
+
+    def lines(self, count: int) -> None:
+        """So many more lines are read."""
+        if self.progress:
+            self.progress(count)
+
+    def phase(self, phase: Phase) -> None:
+        """The next part begins."""
+
+    def closing(self, session: Session) -> None:
+        """Everything is done but for saying so: the last moment to raise."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +98,24 @@ def import_people(
     layout: str = "auto",
     directions: Directions | None = None,
     dry_run: bool = False,
+    up_to_break: bool = False,
     progress: Progress | None = None,
 ) -> ImportRun:
     """Read a people file and apply it, or only say what would happen.
+
+    `up_to_break`: of a file that breaks off, take the lines before the break; what broke is kept
+    in `mapping["cut"]`.
 
     Raises `Refused` (file, line, reason) when the file as a whole cannot be read; single bad lines
     are rejected and counted in `totals`. The caller commits: all of it or nothing.
     """
     table = open_table(path)
+    if up_to_break:
+        table = replace(table, breaks=Breaks())
     plan = plan_for(table, layout, directions or Directions())
     run = start_run(session, PEOPLE, table.name, at=at, by=by)
     job = Job(run, table, plan, schema_for(plan), at)
-    run_people(session, job, by=by, apply=not dry_run, progress=progress)
+    run_people(session, job, by=by, apply=not dry_run, watch=Watch(progress))
     return run
 
 
@@ -108,33 +134,41 @@ def start_run(
 
 
 def run_people(
-    session: Session, job: Job, *, by: Viewer | None, apply: bool, progress: Progress | None = None
+    session: Session, job: Job, *, by: Viewer | None, apply: bool, watch: Watch | None = None
 ) -> None:
     """Stage, match, compare and note the fate of every line; with `apply` write it all as well."""
+    watch = watch or Watch()
     prepare_session(session)
-    rows, memory = _stage(session, job, lock=apply, progress=progress)
+    watch.phase(Phase.READING)
+    rows, memory = _stage(session, job, lock=apply, watch=watch)
+    watch.phase(Phase.COMPARING)
     merge_lines(session)
     find_changes(session, job.schema, Rules(job.plan.layout.roster, job.at.date()))
     if apply:
+        watch.phase(Phase.WRITING)
         write_people(
             session, job.schema, source=job.source, filename=job.run.filename, at=job.at
         )  # fmt: skip
         keep_words(session, import_id=job.run.id, at=job.at)
+    watch.phase(Phase.NOTING)
     totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply)
     if apply and memory:
         remember(session, job.schema, memory, rows.contacts.school_domains, job.at)
-    unknown = dict(rows.unknown_schools.most_common(50))
+    unknown = {
+        "unknown_schools": dict(rows.unknown_schools.most_common(50)),
+        "unknown_statuses": dict(rows.schoolings.unknown_statuses.most_common(50)),
+    }
+    watch.closing(session)
     _note_run(session, job, totals, unknown, by=by, applied=apply)
 
 
-def _stage(
-    session: Session, job: Job, *, lock: bool, progress: Progress | None
-) -> tuple[Rows, Memory | None]:
+def _stage(session: Session, job: Job, *, lock: bool, watch: Watch) -> tuple[Rows, Memory | None]:
     """Stage the lines that are not known from an earlier file and match them.
 
     With `lock` nobody else makes people from the matching on: two imports of one file would make
     doubles.
     """
+    progress: Progress | None = watch.lines
     memory = recall(session, job.table, job.plan, job.at.date()) if job.schema.systems else None
     create_stage(session, SETTLED, SETTLED_COLUMNS)
     if memory and memory.file_id:
@@ -143,12 +177,14 @@ def _stage(
             lock_imports(session)
         if known := settle(session, memory, seen):
             rows = _copy(session, job, known, memory.school_domains)
+            watch.phase(Phase.MATCHING)
             match_lines(session, job.schema)
             if is_apart(session, job.schema):
                 return rows, memory
             create_stage(session, SETTLED, SETTLED_COLUMNS)
         progress = None
     rows = _copy(session, job, progress=progress)
+    watch.phase(Phase.MATCHING)
     if lock:
         lock_imports(session)
     match_lines(session, job.schema)
@@ -164,9 +200,10 @@ def _copy(
 ) -> Rows:
     """COPY the normalised lines into the stage, but for those that are known."""
     create_stage(session, STAGE, job.schema.columns)
+    today = job.at.date()
     rows = Rows(
-        job.plan, job.schema, job.table, schools=alias_table(session),
-        words_of=_words_of(session), today=job.at.date(),
+        job.plan, job.schema, job.table, schools=_schools(session, job),
+        words_of=_words_of(session), customs=readers(session, job.plan, today), today=today,
     )  # fmt: skip
     rows.contacts.school_domains |= school_domains
     if known is None or not known.all:
@@ -175,6 +212,21 @@ def _copy(
     session.execute(text("set local default_statistics_target = 10"))
     session.execute(text(f"analyze {STAGE}"))
     return rows
+
+
+def _schools(session: Session, job: Job) -> Mapping[tuple[str, str], int]:
+    """The names of schools, with what the mapping adds to them."""
+    schools = dict(alias_table(session))
+    faults = []
+    for name, known in job.plan.schools.items():
+        found = next((schools[key] for key in keys_of(known) if key in schools), None)
+        if found is None:
+            faults.append(f"mapping: schools {name!r}: no school is called {known!r}")
+        else:
+            schools.update(dict.fromkeys(keys_of(name), found))
+    if faults:
+        raise Refused(faults)
+    return schools
 
 
 def _words_of(session: Session) -> dict[str, dict[str, str]]:
@@ -191,22 +243,25 @@ def _note_run(
     session: Session,
     job: Job,
     totals: dict[str, int],
-    unknown: dict[str, int],
+    unknown: dict[str, dict[str, int]],
     *,
     by: Viewer | None,
     applied: bool,
 ) -> None:
     run = job.run
     run.layout = job.plan.layout.key
-    run.mapping = {**run.mapping, **job.plan.as_json(), "unknown_schools": unknown}
-    run.totals = totals
+    fields = fields_report(session, job.plan)
+    run.mapping = {**run.mapping, **job.plan.as_json(), **unknown, "fields": fields}
+    if broken := job.table.breaks and job.table.breaks.found:
+        run.mapping = {**run.mapping, "cut": {"line": broken.line, "why": str(broken)}}
+    run.totals, run.phase = totals, None
     run.lines_done = run.lines_total = sum(totals.values())
     run.sha256 = digest(job.table.path)
     run.error = None
     run.state = ImportState.APPLIED if applied else ImportState.CHECKED
     if applied:
         run.applied_at = job.at
-        _keep_custom_fields(session, job.plan, job.at)
+        keep_fields(session, job.plan, job.at)
         audit.record(
             session, "import.applied", kind="import", key=run.id, by=by, at=job.at,
             filename=run.filename, totals=totals,
@@ -214,21 +269,6 @@ def _note_run(
     session.flush()
     for told in extensions().imported if applied else ():
         told(session, run.id)
-
-
-def _keep_custom_fields(session: Session, plan: Plan, at: datetime) -> None:
-    """Remember the custom fields a mapping named, and which of them are for targeting."""
-    for target in plan.targets():
-        name = custom_name(target)
-        if name is None:
-            continue
-        title = next(c.title for c in plan.columns if c.target == target)
-        marked = for_targeting(target)
-        statement = insert(CustomField).values(
-            key=name, label=title, targeting=marked, created_at=at
-        )
-        update: dict[str, Any] = {"targeting": True} if marked else {"key": name}
-        session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=update))
 
 
 def digest(path: Path) -> str:

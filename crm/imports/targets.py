@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from flask_babel import lazy_gettext as _
 
 from crm.alumni.models import ContactKind, ContactOwner
+from crm.imports.models import CustomKind
 
 IGNORE = "ignore"
-CUSTOM = re.compile(r"custom\.([A-Za-z][A-Za-z0-9_]{0,39})(!?)")
+CUSTOM = re.compile(rf"custom\.([A-Za-z][A-Za-z0-9_]{{0,39}})(?::({'|'.join(CustomKind)}))?(!?)")
 SYSTEM = re.compile(r"id\.([a-z][a-z0-9_]{0,39})")
 
 TEXT_FIELDS = (
@@ -107,7 +108,7 @@ def is_target(text: str) -> bool:
 
 
 def custom_name(target: str) -> str | None:
-    """The custom field that `custom.NAME` or `custom.NAME!` means, or None."""
+    """The custom field that `custom.NAME`, `custom.NAME:KIND!` and the like mean, or None."""
     found = CUSTOM.fullmatch(target)
     return found[1] if found else None
 
@@ -115,10 +116,22 @@ def custom_name(target: str) -> str | None:
 def for_targeting(target: str) -> bool:
     """Whether the target is a custom field marked, with `!`, for the propensity model."""
     found = CUSTOM.fullmatch(target)
-    return bool(found and found[2])
+    return bool(found and found[3])
+
+
+def custom_kind(target: str) -> CustomKind | None:
+    """The kind that the target gives its custom field, or None where it does not say."""
+    found = CUSTOM.fullmatch(target)
+    return CustomKind(found[2]) if found and found[2] else None
 
 
 def system_of(target: str) -> str | None:
     """The system whose ids the target holds, or None."""
     found = SYSTEM.fullmatch(target)
     return found[1] if found else None
+
+
+def custom_parts(target: str) -> tuple[str, str, bool]:
+    """(name, kind, for targeting) of a custom field's target, for a form to show."""
+    found = CUSTOM.fullmatch(target)
+    return (found[1], found[2] or CustomKind.TEXT, bool(found[3])) if found else ("", "", False)

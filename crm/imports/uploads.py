@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from flask import current_app
 from sqlalchemy.orm import Session
@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import Viewer
+from crm.imports.broken import Breaks
 from crm.imports.decoding import TextFile
+from crm.imports.layouts import FRAMES
 from crm.imports.mapping import Directions, Plan, mapping_from, plan_for
 from crm.imports.models import ImportRun, ImportState
 from crm.imports.reader import TEXT_NAMES, Table, open_table
@@ -22,6 +24,7 @@ from crm.imports.values import clean
 
 CHUNK = 1024 * 1024
 SAMPLE = 5
+OPEN = frozenset({ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED})
 
 
 def folder() -> Path:
@@ -57,8 +60,10 @@ def start_upload(
         "file": {
             "header": list(table.header), "header_line": table.header_line, "lines": table.lines,
             "encoding": table.encoding, "delimiter": table.delimiter,
+            "unended": bool(table.text and table.text.unended),
+            "frame": table.frame.opens if table.frame else "",
         },
-        "directions": {}, **plan.as_json(),
+        "asked": Directions().as_json(), **plan.as_json(),
     }  # fmt: skip
     audit.record(
         session, "import.uploaded", kind="import", key=run.id, by=by, at=at, filename=run.filename
@@ -74,17 +79,23 @@ def reopen(run: ImportRun) -> Table:
     if run.stored_as is None or facts is None or not path.is_file():
         raise Conflict("The file of this import is no longer here. Upload it again.")
     encoding = facts["encoding"]
-    text = None if encoding == "xlsx" else TextFile(path, encoding, facts["lines"])
+    unended = facts.get("unended", False)
+    text = None if encoding == "xlsx" else TextFile(path, encoding, facts["lines"], unended)
     return Table(
         run.filename, tuple(facts["header"]), facts["header_line"], encoding, facts["delimiter"],
-        facts["lines"], path, text,
+        facts["lines"], path, text, frame=FRAMES.get(facts.get("frame", "")),
+        breaks=Breaks() if run.mapping.get("partial") else None,
     )  # fmt: skip
 
 
 def plan_of(run: ImportRun, table: Table) -> Plan:
     """How the file will be read, as chosen so far."""
-    directions = mapping_from({"columns": run.mapping.get("directions", {})})
-    return plan_for(table, run.layout or "auto", directions)
+    return plan_for(table, run.layout or "auto", asked_of(run))
+
+
+def asked_of(run: ImportRun) -> Directions:
+    """What the reader of the file asked for so far."""
+    return mapping_from(run.mapping.get("asked") or {"columns": {}, "values": {}})
 
 
 def sample_of(table: Table) -> list[list[str]]:
@@ -93,14 +104,27 @@ def sample_of(table: Table) -> list[list[str]]:
     return [[clean(cell)[:80] for cell in row] for row in batch.rows] if batch else []
 
 
-def choose(session: Session, run: ImportRun, *, layout: str, directions: dict[str, str]) -> None:
+def choose(session: Session, run: ImportRun, *, layout: str, directions: Directions) -> None:
     """Keep another layout and mapping; what a check found with the old one no longer holds."""
-    if run.state not in {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED}:
+    if run.state not in OPEN:
         raise Conflict("This import can no longer be changed.")
-    plan = plan_for(reopen(run), layout, mapping_from({"columns": directions}))
+    plan = plan_for(reopen(run), layout, directions)
     run.layout = plan.layout.key
-    run.mapping = {"file": run.mapping["file"], "directions": directions, **plan.as_json()}
+    kept: dict[str, Any] = {k: run.mapping[k] for k in ("file", "partial") if k in run.mapping}
+    run.mapping = {**kept, "asked": directions.as_json(), **plan.as_json()}
     run.state, run.totals, run.error = ImportState.UPLOADED, {}, None
+    session.flush()
+
+
+def take_partly(session: Session, run: ImportRun, *, by: Viewer, at: datetime) -> None:
+    """Read a file that breaks off up to its last good line, because its reader chose so."""
+    if run.state is not ImportState.FAILED or "broken" not in run.mapping:
+        raise Conflict("Only a file that breaks off can be read in part.")
+    kept = {key: value for key, value in run.mapping.items() if key not in {"broken", "cut"}}
+    run.mapping = {**kept, "partial": True}
+    audit.record(
+        session, "import.partial", kind="import", key=run.id, by=by, at=at, why=run.error or ""
+    )
     session.flush()
 
 
@@ -112,7 +136,7 @@ def forget_file(run: ImportRun) -> None:
 
 def cancel(session: Session, run: ImportRun, *, by: Viewer, at: datetime) -> None:
     """Give an import up before it is applied."""
-    if run.state not in {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED}:
+    if run.state not in OPEN:
         raise Conflict("This import can no longer be cancelled.")
     run.state = ImportState.CANCELLED
     audit.record(session, "import.cancelled", kind="import", key=run.id, by=by, at=at)

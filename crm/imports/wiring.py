@@ -14,6 +14,7 @@ from crm.imports import (
     cli,
     district,
     lineage,  # noqa: F401 - pages of its own on the schools' blueprint
+    mapping_routes,
     provenance,
     queries,
     routes,
@@ -33,6 +34,7 @@ def init_app(app: Flask) -> None:
         app.cli.add_command(people)
     people.add_command(cli.people_import)
     app.register_blueprint(routes.bp)
+    app.register_blueprint(mapping_routes.bp)
     app.register_blueprint(district.bp)
     jobs(app).register("imports.work", background.work)
     known = extensions(app)

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from crm.core.errors import Refused
+from crm.imports.broken import Broken
 
 MAX_UNPACKED = 1024 * 1024 * 1024
 MAX_SHARED = 96 * 1024 * 1024
@@ -63,7 +64,7 @@ def workbook_rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
                 texts.pop()
             yield row, texts
     except FAULTS as error:
-        raise Refused([f"{name}:{row + 1}: the worksheet is damaged here"]) from error
+        raise Broken(name, row + 1, "the worksheet is damaged here") from error
     finally:
         book.close()
 

@@ -34,6 +34,11 @@ def school_choices(
     return [(school_id, name) for school_id, name in rows]
 
 
+def sure_names(session: Session) -> dict[int, str]:
+    """id → a text by which a school is surely found again: its NCES id, else its name."""
+    return {s.id: s.nces_id or s.name for s in every_school(session)}
+
+
 def cluster_choices(session: Session, viewer: Viewer) -> list[tuple[int, str]]:
     """(id, name) of the clusters in which the viewer has a school, by name."""
     statement = select(Cluster.id, Cluster.name).order_by(Cluster.name, Cluster.id)

@@ -26,7 +26,14 @@ from crm.core.viewer import SYSTEM, Role
 from crm.duplicates.models import DuplicatePair, Merge, PairState
 from crm.events.models import Answer, Event, EventKind, EventState, Invitation
 from crm.exports.models import ExportRun, ExportState, Format
-from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
+from crm.imports.models import (
+    CustomField,
+    Fate,
+    ImportLine,
+    ImportMapping,
+    ImportRun,
+    ImportState,
+)
 from crm.links.tokens import issue
 from crm.mail.models import (
     Content,
@@ -345,7 +352,18 @@ def _import(make: Make, person: Alumnus) -> dict[str, Any]:
     )  # fmt: skip
     make.save(ImportLine(import_id=run.id, line=2, fate=Fate.CREATE, alumnus_id=person.id))
     make.save(ImportLine(import_id=run.id, line=3, fate=Fate.REJECT, reason="no name"))
-    return {"import_id": run.id, "run_id": run.id, "fate": "reject"}
+    kept = make.save(
+        ImportMapping(
+            name="Booster club", fingerprint="f" * 64, header=["Name", "Club"],
+            layout="spreadsheet", directions={"columns": {"Club": "custom.club:text!"}},
+            created_at=make.at, used_at=make.at,
+        )
+    )  # fmt: skip
+    make.save(CustomField(key="club", label="Club", targeting=True, created_at=make.at))
+    return {
+        "import_id": run.id, "run_id": run.id, "fate": "reject", "mapping_id": kept.id,
+        "mappings.change_field/key": "club",
+    }  # fmt: skip
 
 
 def _exports(make: Make, users: dict[Role, User]) -> dict[str, Any]:

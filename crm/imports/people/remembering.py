@@ -27,6 +27,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import crm
+from crm.imports.custom import kinds_of
 from crm.imports.mapping import Plan
 from crm.imports.people.changes import ids_of_lines
 from crm.imports.people.schema import Schema
@@ -105,7 +106,8 @@ def rules_of(session: Session, plan: Plan, today: date) -> str:
     return _digest(
         [
             plan.as_json(), sorted((*key, i) for key, i in alias_table(session).items()),
-            [tuple(row) for row in words], today.year, school_year_of(today),
+            [tuple(row) for row in words], kinds_of(session, plan), today.year,
+            school_year_of(today),
             list(map(str, server)), _code(),
         ]
     )  # fmt: skip

@@ -24,7 +24,7 @@ from crm.imports.people.schooling import Schoolings
 from crm.imports.people.seeing import digests
 from crm.imports.reader import Batch, Table
 from crm.imports.targets import custom_name
-from crm.imports.values import parse_class_year, parse_date, parse_flag, parse_language
+from crm.imports.values import Cache, parse_class_year, parse_date, parse_flag, parse_language
 
 MAX_ID = 100
 NAMES = ("given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name")
@@ -77,10 +77,11 @@ class Rows:
         *,
         schools: Mapping[tuple[str, str], int],
         words_of: Mapping[str, Mapping[str, str]],
+        customs: Mapping[str, Cache[Any]],
         today: date,
     ) -> None:
         self.plan, self.schema, self.table = plan, schema, table
-        self.words_of = words_of
+        self.words_of, self.customs = words_of, customs
         self.dates = faulting(lambda text: parse_date(text, today=today))
         self.years = faulting(lambda text: parse_class_year(text, today=today))
         self.languages = faulting(parse_language)
@@ -247,7 +248,7 @@ class Rows:
         fields = {t: name for t in self.plan.targets() if (name := custom_name(t))}
         if not fields:
             return cells.blank()
-        columns = {name: cells.texts(target) or [] for target, name in fields.items()}
+        columns = {n: cells.parsed(target, self.customs[n]) for target, n in fields.items()}
         rows = (
             {name: text for name, text in zip(columns, row, strict=True) if text}
             for row in zip(*columns.values(), strict=True)

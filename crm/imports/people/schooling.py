@@ -39,6 +39,7 @@ class Schoolings:
         self.fake = {code_key(code) for code in plan.layout.fake_schools}
         self.by_text = Cache(self._find)
         self.unknown: Counter[str] = Counter()
+        self.unknown_statuses: Counter[str] = Counter()
 
     def _find(self, text: str) -> int | None:
         """A school's id, `FAKE`, `UNKNOWN`, or None for a blank."""
@@ -115,6 +116,8 @@ class Schoolings:
                 cells.fates.setdefault(row, ("skip", f"has not been enrolled yet ({title} {code})"))
                 found[row] = None
             elif code and meaning is None:
+                if code in self.unknown_statuses or len(self.unknown_statuses) < MAX_UNKNOWN:
+                    self.unknown_statuses[code[:60]] += 1
                 cells.note(row, f"{title} “{code[:40]}” has no meaning in the mapping")
         return found
 

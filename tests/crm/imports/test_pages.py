@@ -105,7 +105,9 @@ def test_the_mapping_can_be_changed_on_the_page(
     run = latest(session)
     form = {"layout": "spreadsheet", "column-2": "custom!", "column-3": "city"}
     coordinator.post(f"/imports/{run.id}/mapping", data=form)
-    assert "club!" in coordinator.get(f"/imports/{run.id}").text
+    page = coordinator.get(f"/imports/{run.id}").text
+    assert 'name="name-2" maxlength="40" value="club"' in page
+    assert 'name="targeting-2" value="1" checked' in page
     coordinator.post(f"/imports/{run.id}/check")
     work(app, session)
     coordinator.post(f"/imports/{run.id}/apply")
