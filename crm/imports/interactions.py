@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm.accounts import audit
 from crm.core.viewer import Viewer
 from crm.imports.fixed import FixedColumns, FixedRow, FoundColumns
-from crm.imports.models import ImportRun, ImportState
+from crm.imports.histories import close, keep_new
+from crm.imports.models import ImportRun
 from crm.imports.person_ids import resolve_people
 from crm.imports.reader import open_table
 from crm.imports.service import digest, start_run
@@ -47,6 +47,10 @@ STAGED = {
     "occurred_at": "timestamptz", "kind": "text", "mode": "text", "school_id": "bigint",
     "hours": "numeric", "amount": "numeric", "note": "text",
 }  # fmt: skip
+KEY = """'file:' || md5(concat_ws('|', s.alumnus_id, extract(epoch from s.occurred_at), s.kind,
+    s.mode, coalesce(s.school_id, 0), coalesce(s.hours, -1), coalesce(s.amount, -1), s.note))"""
+SAME = ("alumnus_id", "occurred_at", "kind", "mode", "school_id", "hours", "amount", "note")
+VALUES = {**{name: f"s.{name}" for name in SAME}, "origin": ":origin", "machine": "false"}
 MAX_NOTE = 2_000
 MAX_HOURS, MAX_AMOUNT = Decimal(10_000), Decimal(1_000_000_000)
 MODES = frozenset(mode.value for mode in Mode)
@@ -131,28 +135,23 @@ def import_interactions(
     table = open_table(path)
     columns = COLUMNS.find(table)
     run = start_run(session, INTERACTIONS, table.name, at=at, by=by)
-    count = _stage(session, columns, at, progress)
+    _stage(session, columns, at, progress)
     resolve_people(session, STAGE)
     # The same history brought twice at once would wait on each other line by line.
     lock_imports(session)
-    created = _insert(session, run)
-    rejected = _note_rejected(session, run)
-    run.totals = {
-        "created": created, "unchanged": count - created - rejected, "rejected": rejected,
-    }  # fmt: skip
-    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, digest(path)
-    run.lines_done = run.lines_total = count
-    run.mapping = {"not_read": columns.unread}
-    audit.record(
-        session, "import.applied", kind="import", key=run.id, by=by, at=at,
-        filename=run.filename, totals=run.totals,
+    totals = keep_new(
+        session, run, stage=STAGE, table="interaction", key=KEY, values=VALUES
     )  # fmt: skip
-    session.flush()
+    close(
+        session, run, totals=totals, sha256=digest(path), unread=columns.unread, by=by, at=at
+    )  # fmt: skip
     return run
 
 
-def _stage(session: Session, columns: FoundColumns, at: datetime, progress: Progress | None) -> int:
-    """COPY the lines into the stage; answers how many there are."""
+def _stage(
+    session: Session, columns: FoundColumns, at: datetime, progress: Progress | None
+) -> None:
+    """COPY the lines into the stage."""
     prepare_session(session)
     create_stage(session, STAGE, STAGED)
     parsers = Parsers(at, dict(alias_table(session)))
@@ -163,42 +162,5 @@ def _stage(session: Session, columns: FoundColumns, at: datetime, progress: Prog
             yield [parsers.stage(row) for row in rows]
             yield [(line, reason, *nothing) for line, reason in faults]
 
-    count = copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
+    copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
     session.execute(text(f"analyze {STAGE}"))
-    return count
-
-
-def _insert(session: Session, run: ImportRun) -> int:
-    """One interaction for each different line; answers how many were new."""
-    return int(
-        session.execute(
-            text(
-                """insert into interaction (alumnus_id, occurred_at, kind, mode, school_id, hours,
-                    amount, note, origin, machine, dedupe_key)
-                select distinct on (dedupe_key) alumnus_id, occurred_at, kind, mode, school_id,
-                    hours, amount, note, :origin, false, dedupe_key
-                from (
-                    select *, 'file:' || md5(concat_ws('|', alumnus_id,
-                        extract(epoch from occurred_at), kind, mode, coalesce(school_id, 0),
-                        coalesce(hours, -1), coalesce(amount, -1), note)) as dedupe_key
-                    from import_interaction where reason is null
-                ) keyed order by dedupe_key
-                on conflict (dedupe_key) do nothing"""
-            ),
-            {"origin": f"import:{run.id}"},
-        ).rowcount  # type: ignore[attr-defined]
-    )
-
-
-def _note_rejected(session: Session, run: ImportRun) -> int:
-    """Keep the rejected lines with their reasons; answers how many."""
-    return int(
-        session.execute(
-            text(
-                """insert into import_line (import_id, line, fate, reason, external_id)
-                select :id, line, 'reject', reason, left(person_id, 200)
-                from import_interaction where reason is not null"""
-            ),
-            {"id": run.id},
-        ).rowcount  # type: ignore[attr-defined]
-    )

@@ -19,7 +19,7 @@ from crm.core.errors import Conflict
 from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.imports.models import ImportRun, ImportState
-from crm.imports.people.undoing import undo_people
+from crm.imports.people.undoing import BACK, undo_people
 from crm.imports.staging import lock_imports, prepare_session
 
 PEOPLE, INTERACTIONS = "people", "interactions"
@@ -56,12 +56,21 @@ def undo_import(
     else:
         removed = extensions().undoers[run.kind](session, run.id)
         done = {"removed": removed, "restored": 0, "kept": 0}
+    if run.kind != PEOPLE:
+        _note_taken_back(session, run.id)
     run.state = ImportState.REVERTED
     run.mapping = {**run.mapping, "undone": {**done, "at": at.isoformat()}}
     audit.record(session, DEED, kind="import", key=run.id, by=by, at=at, totals=done)
     session.flush()
     session.expire_all()
     return done
+
+
+def _note_taken_back(session: Session, import_id: int) -> None:
+    session.execute(
+        text("update import_line set undone = :back where import_id = :id and fate = 'create'"),
+        {"back": BACK, "id": import_id},
+    )
 
 
 def _forget_interactions(session: Session, import_id: int) -> int:

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm.accounts import audit
 from crm.core.viewer import Viewer
 from crm.imports.fixed import FixedColumns, FixedRow
-from crm.imports.models import ImportRun, ImportState
+from crm.imports.histories import close, keep_new
+from crm.imports.models import ImportRun
 from crm.imports.person_ids import resolve_people
 from crm.imports.reader import open_table
 from crm.imports.service import digest, start_run
@@ -34,6 +34,12 @@ COLUMNS = FixedColumns(
 STAGED = {
     "line": "integer not null", "reason": "text", "person_id": "text", "alumnus_id": "bigint",
     "asked_at": "timestamptz", "way": "text", "answered_at": "timestamptz", "answer": "text",
+}  # fmt: skip
+KEY = """'file:' || md5(concat_ws('|', s.alumnus_id, s.way, extract(epoch from s.asked_at)))"""
+VALUES = {
+    "alumnus_id": "s.alumnus_id", "way_key": "s.way", "state": "s.answer",
+    "asked_at": "s.asked_at", "answered_at": "s.answered_at", "wave": "1",
+    "chosen_by": "'history'", "reasons": "'[]'::jsonb", "note": "''", "import_id": ":id",
 }  # fmt: skip
 ANSWERS = {
     "accepted": "accepted", "yes": "accepted", "declined": "declined", "no": "declined",
@@ -110,33 +116,16 @@ def import_asks(
             yield [parsers.stage(row) for row in rows]
             yield [(line, reason, *nothing) for line, reason in faults]
 
-    count = copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
+    copy_rows(session, STAGE, list(STAGED), staged(), progress=progress)
     session.execute(text(f"analyze {STAGE}"))
     resolve_people(session, STAGE)
     lock_imports(session)
     _add_ways(session)
-    created = _insert(session, run)
-    _close(session, run, path, created=created, count=count, by=by, at=at)
-    run.mapping = {"not_read": columns.unread}
-    session.flush()
-    return run
-
-
-def _close(
-    session: Session, run: ImportRun, path: Path, *, created: int, count: int,
-    by: Viewer | None, at: datetime,
-) -> None:  # fmt: skip
-    """Write down what came of the file."""
-    rejected = _note_rejected(session, run)
-    run.totals = {
-        "created": created, "unchanged": count - created - rejected, "rejected": rejected,
-    }  # fmt: skip
-    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, digest(path)
-    run.lines_done = run.lines_total = count
-    audit.record(
-        session, "import.applied", kind="import", key=run.id, by=by, at=at,
-        filename=run.filename, totals=run.totals,
+    totals = keep_new(session, run, stage=STAGE, table="ask", key=KEY, values=VALUES)
+    close(
+        session, run, totals=totals, sha256=digest(path), unread=columns.unread, by=by, at=at
     )  # fmt: skip
+    return run
 
 
 def _add_ways(session: Session) -> None:
@@ -147,41 +136,6 @@ def _add_ways(session: Session) -> None:
             select distinct way, initcap(replace(way, '_', ' ')), false, 900
             from import_ask where reason is null on conflict (key) do nothing"""
         )
-    )
-
-
-def _insert(session: Session, run: ImportRun) -> int:
-    """One ask for each different (person, way, moment); answers how many were new."""
-    return int(
-        session.execute(
-            text(
-                """insert into ask (alumnus_id, way_key, state, asked_at, answered_at, wave,
-                    chosen_by, reasons, note, dedupe_key, import_id)
-                select distinct on (dedupe_key) alumnus_id, way, answer, asked_at, answered_at, 1,
-                    'history', '[]'::jsonb, '', dedupe_key, :id
-                from (
-                    select *, 'file:' || md5(concat_ws('|', alumnus_id, way,
-                        extract(epoch from asked_at))) as dedupe_key
-                    from import_ask where reason is null
-                ) keyed order by dedupe_key, line
-                on conflict (dedupe_key) do nothing"""
-            ),
-            {"id": run.id},
-        ).rowcount  # type: ignore[attr-defined]
-    )
-
-
-def _note_rejected(session: Session, run: ImportRun) -> int:
-    """Keep the rejected lines with their reasons; answers how many."""
-    return int(
-        session.execute(
-            text(
-                """insert into import_line (import_id, line, fate, reason, external_id)
-                select :id, line, 'reject', reason, left(person_id, 200)
-                from import_ask where reason is not null"""
-            ),
-            {"id": run.id},
-        ).rowcount  # type: ignore[attr-defined]
     )
 
 

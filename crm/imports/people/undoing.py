@@ -67,7 +67,8 @@ def _keep_those_named_later(session: Session, values: dict[str, Any]) -> None:
             f"""update undo_person u set word = '{LATER}'
             where u.id in (
                 select l.alumnus_id from import_line l join import_run r on r.id = l.import_id
-                where l.import_id > :id and r.state = 'applied' and l.alumnus_id is not null)"""
+                where l.import_id > :id and r.state = 'applied' and r.kind = 'people'
+                    and l.alumnus_id is not null)"""
         ),
         values,
     )

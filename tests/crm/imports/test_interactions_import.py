@@ -8,10 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import ExternalId
+from crm.imports.models import ImportLine
 from crm.interactions.models import Interaction
 from crm.schools.models import School
 from tests.crm.imports.conftest import Command
@@ -128,3 +130,31 @@ def test_imports_are_listed(
     assert (entry["file"], entry["state"], entry["totals"]) == (
         "history.csv", "applied", {"created": 1},
     )  # fmt: skip
+
+
+def test_every_line_has_its_fate_and_can_be_downloaded(
+    make: Make, history: Callable[[str], Command], coordinator: FlaskClient, session: Session
+) -> None:
+    make.alumnus(external_id="7")
+    good = "7,2026-03-14,replied,communication,,,,\n"
+    history(good)
+    answer = history(
+        good + "9,2026-03-14,replied,communication,,,,\n" + good.replace("14", "15") * 2
+    )
+    session.commit()
+    text = coordinator.get(f"/imports/{answer.report['import_id']}/lines.csv").text
+    lines = [line.split(",")[:3] for line in text.splitlines()[1:]]
+    assert lines == [
+        ["2", "unchanged", ""], ["3", "reject", "person_id: nobody has the id “9”"],
+        ["4", "create", ""], ["5", "unchanged", "is the same as line 4"],
+    ]  # fmt: skip
+
+
+def test_an_undone_history_says_so_on_each_line(
+    make: Make, history: Callable[[str], Command], run: Callable[..., Command], session: Session
+) -> None:
+    make.alumnus(external_id="7")
+    answer = history("7,2026-03-14,replied,communication,,,,\n")
+    assert run("imports", "undo", answer.report["import_id"]).report["removed"] == 1
+    assert session.scalars(select(ImportLine.undone)).all() == ["taken back"]
+    assert session.scalars(select(Interaction.id)).all() == []
