@@ -18,6 +18,7 @@ from crm.alumni.models import Alumnus, Schooling
 from crm.core import clock
 from crm.core.database import db
 from crm.core.viewer import Permission, Viewer
+from crm.imports.bundle import ORGS
 from crm.imports.forms import UploadForm
 from crm.imports.schools import import_schools
 from crm.imports.uploads import store_upload
@@ -86,13 +87,15 @@ def bring() -> Any:
     """Create and update schools from a file."""
     form = UploadForm()
     if form.validate_on_submit():
-        path, name = store_upload(form.file.data.stream, form.file.data.filename or "")
+        part = store_upload(
+            form.file.data.stream, form.file.data.filename or "", wanted=ORGS
+        )  # fmt: skip
         try:
             report = import_schools(
-                db.session(), path, name=name, at=clock.now(), by=current_viewer()
+                db.session(), part.path, name=part.name, at=clock.now(), by=current_viewer()
             )
         finally:
-            path.unlink(missing_ok=True)
+            part.path.unlink(missing_ok=True)
         db.session.commit()
         counts = _("%(a)s new, %(b)s updated, %(c)s unchanged, %(d)s rejected.")
         flash(counts % {"a": report.created, "b": report.updated, "c": report.unchanged,

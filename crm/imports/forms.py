@@ -26,7 +26,9 @@ _NAME = re.compile(r"[^a-z0-9]+")
 class UploadForm(Form):
     """One file."""
 
-    file = FileField(_("File (.csv, .tsv, .txt or .xlsx)"), validators=[FileRequired()])
+    file = FileField(
+        _("File (.csv, .tsv, .txt, .xlsx, or a OneRoster .zip)"), validators=[FileRequired()]
+    )
 
 
 class MappingForm(Form):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,18 @@ NAMES = ("given_name", "family_name", "name.full")
 class Directions:
     """What a mapping file says: column → target, target or column → word → meaning, domains.
 
-    `schools`: what the file calls a school → a name or number by which we know it.
+    `schools`: what the file calls a school → a name or number by which we know it. `orgs`: the
+    same as the file itself has it, with several texts to try.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     school_domains: frozenset[str] = frozenset()
     schools: Mapping[str, str] = field(default_factory=dict)
+    orgs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """What `mapping_from` reads back."""
+        """What `mapping_from` reads back: all but `orgs`, which come with the file itself."""
         return {
             "columns": dict(self.columns),
             "values": {key: dict(words) for key, words in self.values.items()},
@@ -65,6 +67,7 @@ class Plan:
     values: Mapping[str, Mapping[str, str]]
     school_domains: frozenset[str]
     schools: Mapping[str, str] = field(default_factory=dict)
+    orgs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def of(self, target: str) -> list[int]:
         """The indices of the columns with that target, left to right."""
@@ -110,7 +113,7 @@ def plan_for(table: Table, layout: str, mapping: Directions) -> Plan:
         )
         raise Refused([fault])
     values = _values(table, found, mapping, columns)
-    return Plan(found, columns, values, mapping.school_domains, mapping.schools)
+    return Plan(found, columns, values, mapping.school_domains, mapping.schools, mapping.orgs)
 
 
 def _wanted(table: Table, mapping: Directions) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from crm.accounts.models import User
 from crm.core.errors import Conflict, Invalid, NotFound
 from crm.core.viewer import Viewer
 from crm.imports.layout import header_key
-from crm.imports.mapping import Directions, mapping_from
+from crm.imports.mapping import mapping_from
 from crm.imports.models import ImportMapping, ImportRun
 from crm.imports.uploads import asked_of, choose
 from crm.web.paging import Page, keyset
@@ -76,9 +77,7 @@ def use(session: Session, run: ImportRun, mapping: ImportMapping, *, at: datetim
     }
     choose(
         session, run, layout=mapping.layout,
-        directions=Directions(
-            titles, directions.values, directions.school_domains, directions.schools
-        ),
+        directions=replace(directions, columns=titles, orgs=asked_of(run).orgs),
     )  # fmt: skip
     mapping.used_at = at
     session.flush()

@@ -77,11 +77,11 @@ def upload() -> Any:
         page = queries.runs_page(session, after=None)
         values = {"page": page, "form": form, "kinds": KINDS, "earlier": EARLIER}
         return render_template("crm/imports/index.html", **values), 422
-    path, name = uploads.store_upload(form.file.data.stream, form.file.data.filename or "")
+    part = uploads.store_upload(form.file.data.stream, form.file.data.filename or "")
     try:
-        run = uploads.start_upload(session, path, name, by=current_viewer(), at=clock.now())
+        run = uploads.start_upload(session, part, by=current_viewer(), at=clock.now())
     except HomecomingError:
-        path.unlink(missing_ok=True)
+        part.path.unlink(missing_ok=True)
         raise
     session.commit()
     return redirect(url("imports.detail", import_id=run.id), 303)

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.core.errors import Refused
 from crm.core.viewer import Viewer
+from crm.imports.bundle import ORGS, opened
 from crm.imports.layout import header_key
+from crm.imports.orgs import is_orgs, school_facts
 from crm.imports.reader import Table, open_table
 from crm.imports.values import clean
 from crm.schools.aliases import nces_key
@@ -74,12 +76,15 @@ def import_schools(
 ) -> SchoolsReport:
     """Create and update clusters and schools by NCES id; the same file twice changes nothing.
 
+    Also takes OneRoster's `orgs.csv`, alone or in its folder or zip.
+
     Raises `Refused` if the file cannot be read or none of its lines is a school.
     """
-    table = open_table(path, name)
-    places = _places(table)
     report = SchoolsReport()
-    facts = list(_facts(table, places, report))
+    with opened(path, ORGS) as part:
+        table = open_table(part.path, name or part.name)
+        orgs = is_orgs(table)
+        facts = list(school_facts(table) if orgs else _facts(table, _places(table), report))
     if not facts and report.problems:
         raise Refused(report.problems[:20])
     saved = save_schools(session, facts, at=at)

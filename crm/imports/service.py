@@ -18,6 +18,7 @@ from crm.core.extend import extensions
 from crm.core.errors import Refused
 from crm.core.viewer import Viewer
 from crm.imports.broken import Breaks
+from crm.imports.bundle import opened
 from crm.imports.custom import fields_report, keep_fields, readers
 from crm.imports.mapping import Directions, Plan, plan_for
 from crm.imports.models import ImportRun, ImportState, Phase
@@ -101,7 +102,7 @@ def import_people(
     up_to_break: bool = False,
     progress: Progress | None = None,
 ) -> ImportRun:
-    """Read a people file and apply it, or only say what would happen.
+    """Read a people file, or a OneRoster folder or zip, and apply it or say what would happen.
 
     `up_to_break`: of a file that breaks off, take the lines before the break; what broke is kept
     in `mapping["cut"]`.
@@ -109,13 +110,14 @@ def import_people(
     Raises `Refused` (file, line, reason) when the file as a whole cannot be read; single bad lines
     are rejected and counted in `totals`. The caller commits: all of it or nothing.
     """
-    table = open_table(path)
-    if up_to_break:
-        table = replace(table, breaks=Breaks())
-    plan = plan_for(table, layout, directions or Directions())
-    run = start_run(session, PEOPLE, table.name, at=at, by=by)
-    job = Job(run, table, plan, schema_for(plan), at)
-    run_people(session, job, by=by, apply=not dry_run, watch=Watch(progress))
+    with opened(path) as part:
+        table = open_table(part.path, part.name)
+        if up_to_break:
+            table = replace(table, breaks=Breaks())
+        plan = plan_for(table, layout, replace(directions or Directions(), orgs=part.orgs))
+        run = start_run(session, PEOPLE, table.name, at=at, by=by)
+        job = Job(run, table, plan, schema_for(plan), at)
+        run_people(session, job, by=by, apply=not dry_run, watch=Watch(progress))
     return run
 
 
@@ -217,6 +219,10 @@ def _copy(
 def _schools(session: Session, job: Job) -> Mapping[tuple[str, str], int]:
     """The names of schools, with what the mapping adds to them."""
     schools = dict(alias_table(session))
+    for name, texts in job.plan.orgs.items():
+        found = next((schools[k] for text in texts for k in keys_of(text) if k in schools), None)
+        if found is not None:
+            schools.update(dict.fromkeys(keys_of(name), found))
     faults = []
     for name, known in job.plan.schools.items():
         found = next((schools[key] for key in keys_of(known) if key in schools), None)

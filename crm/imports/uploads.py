@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,9 +12,10 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
-from crm.core.errors import Conflict, Invalid
+from crm.core.errors import Conflict, Invalid, Refused
 from crm.core.viewer import Viewer
 from crm.imports.broken import Breaks
+from crm.imports.bundle import USERS, Part, is_bundle, unpack
 from crm.imports.decoding import TextFile
 from crm.imports.layouts import FRAMES
 from crm.imports.mapping import Directions, Plan, mapping_from, plan_for
@@ -32,28 +34,37 @@ def folder() -> Path:
     return Path(current_app.instance_path) / "uploads"
 
 
-def store_upload(stream: BinaryIO, filename: str) -> tuple[Path, str]:
-    """Keep an upload under a random name; answers where, and the name to show."""
+def store_upload(stream: BinaryIO, filename: str, *, wanted: str = USERS) -> Part:
+    """Keep an upload under a random name; of a zip only the part that is wanted is kept."""
     shown = clean(Path(filename.replace("\\", "/")).name)[-200:]
     ending = Path(shown).suffix.lower()
-    if ending not in (*TEXT_NAMES, ".xlsx"):
-        raise Invalid(f"Bring a file that ends in {', '.join(TEXT_NAMES)} or .xlsx.", field="file")
+    if ending not in (*TEXT_NAMES, ".xlsx", ".zip"):
+        names = ", ".join((*TEXT_NAMES, ".xlsx"))
+        raise Invalid(f"Bring a file that ends in {names} or .zip.", field="file")
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder() / f"{secrets.token_hex(16)}{ending}"
     with path.open("xb") as handle:
         path.chmod(0o600)
         while chunk := stream.read(CHUNK):
             handle.write(chunk)
-    return path, shown
+    if not is_bundle(path):
+        return Part(path, shown)
+    part = path.with_suffix(".csv")
+    try:
+        return unpack(path, shown, part, wanted)
+    except Refused:
+        part.unlink(missing_ok=True)
+        raise
+    finally:
+        path.unlink(missing_ok=True)
 
 
-def start_upload(
-    session: Session, path: Path, filename: str, *, by: Viewer, at: datetime
-) -> ImportRun:
+def start_upload(session: Session, part: Part, *, by: Viewer, at: datetime) -> ImportRun:
     """A new import of a stored file of people; raises `Refused` if it is no table of people."""
-    table = open_table(path, filename)
-    plan = plan_for(table, "auto", Directions())
-    run = start_run(session, PEOPLE, filename, at=at, by=by)
+    path = part.path
+    table = open_table(path, part.name)
+    plan = plan_for(table, "auto", Directions(orgs=part.orgs))
+    run = start_run(session, PEOPLE, part.name, at=at, by=by)
     run.stored_as, run.sha256, run.layout = path.name, digest(path), plan.layout.key
     run.lines_total = max(0, table.lines - table.header_line) or None
     run.mapping = {
@@ -63,7 +74,7 @@ def start_upload(
             "unended": bool(table.text and table.text.unended),
             "frame": table.frame.opens if table.frame else "",
         },
-        "asked": Directions().as_json(), **plan.as_json(),
+        "asked": Directions().as_json(), "orgs": part.orgs, **plan.as_json(),
     }  # fmt: skip
     audit.record(
         session, "import.uploaded", kind="import", key=run.id, by=by, at=at, filename=run.filename
@@ -95,7 +106,8 @@ def plan_of(run: ImportRun, table: Table) -> Plan:
 
 def asked_of(run: ImportRun) -> Directions:
     """What the reader of the file asked for so far."""
-    return mapping_from(run.mapping.get("asked") or {"columns": {}, "values": {}})
+    asked = mapping_from(run.mapping.get("asked") or {"columns": {}, "values": {}})
+    return replace(asked, orgs=run.mapping.get("orgs", {}))
 
 
 def sample_of(table: Table) -> list[list[str]]:
@@ -110,7 +122,9 @@ def choose(session: Session, run: ImportRun, *, layout: str, directions: Directi
         raise Conflict("This import can no longer be changed.")
     plan = plan_for(reopen(run), layout, directions)
     run.layout = plan.layout.key
-    kept: dict[str, Any] = {k: run.mapping[k] for k in ("file", "partial") if k in run.mapping}
+    kept: dict[str, Any] = {
+        k: run.mapping[k] for k in ("file", "orgs", "partial") if k in run.mapping
+    }
     run.mapping = {**kept, "asked": directions.as_json(), **plan.as_json()}
     run.state, run.totals, run.error = ImportState.UPLOADED, {}, None
     session.flush()

@@ -39,8 +39,7 @@ def started(own_app: Flask, tmp_path: Path) -> Start:
         roster.write_text("ID,Name\n" + "".join(f"{n},Ada{n} Mensah\n" for n in range(3_000)))
         with own_app.app_context(), roster.open("rb") as stream:
             session = db.session()
-            path, name = store_upload(stream, "list.csv")
-            run = start_upload(session, path, name, by=BY, at=TODAY)
+            run = start_upload(session, store_upload(stream, "list.csv"), by=BY, at=TODAY)
             run.state = state
             session.commit()
             return run.id
