@@ -92,6 +92,7 @@ class Plan:
             "values": {key: dict(words) for key, words in self.values.items()},
             "school_domains": sorted(self.school_domains),
             "schools": dict(self.schools),
+            "orgs": {name: list(texts) for name, texts in self.orgs.items()},
         }
 
 
