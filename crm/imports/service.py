@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.models import Subject, Way
 from crm.alumni.names import words
-from crm.core.extend import extensions
 from crm.core.errors import Refused
+from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.imports.broken import Breaks
 from crm.imports.bundle import opened
