@@ -19,6 +19,8 @@ PERSONAL: dict[str, Personal] = {
     "schooling": Personal(Deed.DELETED),
     "address_confirmation": Personal(Deed.DELETED),
     "consent_entry": Personal(Deed.DELETED),
+    "remembered_line": Personal(Deed.DELETED),
+    "person_touch": Personal(Deed.KEPT, why="a number that the next file takes away"),
     "alumnus_change": Personal(Deed.KEPT, why="a number that the next sweep takes away"),
     "mailbox_item": Personal(Deed.DELETED, MAIL),
     "message_attachment": Personal(Deed.DELETED, MAIL),
