@@ -54,20 +54,23 @@ def _xlsx(path: Path, heading: Sequence[str]) -> Iterator[Add]:
         cell.font = Font(bold=True)
     sheet.append(bold)
 
-    def cell_of(value: Any) -> Any:
+    # A row is written as it is added, so that one cell a column serves them all.
+    cells = [WriteOnlyCell(sheet) for _ in heading]
+    for cell in cells:
+        cell.number_format = TEXT
+
+    def cell_of(value: Any, cell: Any) -> Any:
         """A number as one; everything else as text that stays text when somebody edits it."""
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         text = safe_cell(ILLEGAL_CHARACTERS_RE.sub("", str(value)))
-        if len(text) > LONGEST_CELL:
-            text = text[: LONGEST_CELL - 1] + "…"
-        cell = WriteOnlyCell(sheet, text)
-        cell.data_type, cell.number_format = "s", TEXT
+        cell.value = text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
+        cell.data_type = "s"
         return cell
 
     def add(rows: Rows) -> None:
         for row in rows:
-            sheet.append([cell_of(value) for value in row])
+            sheet.append([cell_of(v, cell) for v, cell in zip(row, cells, strict=True)])
 
     try:
         yield add
