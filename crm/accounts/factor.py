@@ -179,6 +179,8 @@ def reset(session: Session, user: User, *, by: Viewer, at: datetime) -> None:
     """Take away the factor of somebody who lost it; they are signed out and told by mail."""
     if user.id == by.user_id:
         raise Conflict(_("Remove your own factor on the page of your account."))
+    if by.user_id and not hit(session, f"factor-reset:{user.id}", limit=3, per=DAY, at=at):
+        raise TooMany([_("Their second factor was reset several times today. Wait a day.")])
     _forget(session, user, at)
     ended = update(StaffSession).where(
         StaffSession.user_id == user.id, StaffSession.ended_at.is_(None)

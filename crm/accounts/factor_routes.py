@@ -56,11 +56,10 @@ def confirm_factor() -> Any:
         right = factor.check(db.session(), current_user.user.id, form.code.data, at=at)
         if right:
             sessions.note_factor(db.session(), current_user.session_id, at=at)
-        else:
-            audit.record(
-                db.session(), "user.factor_refused", kind="user", key=current_user.user.id,
-                by=current_viewer(), at=at,
-            )  # fmt: skip
+        deed = "user.factor_confirmed" if right else "user.factor_refused"
+        audit.record(
+            db.session(), deed, kind="user", key=current_user.user.id, by=current_viewer(), at=at
+        )
         db.session.commit()
         if right:
             return redirect(target, 303)

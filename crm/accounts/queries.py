@@ -17,6 +17,7 @@ from crm.schools.models import Cluster, School
 from crm.web.paging import Page, keyset
 
 RECENT = 10_000
+MOST_STAFF = 1_000
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,26 @@ def open_sessions(session: Session, user_id: int, *, at: datetime) -> list[Staff
     return list(session.scalars(statement.order_by(StaffSession.seen_at.desc()).limit(50)))
 
 
-def audit_page(session: Session, *, kind: str | None, after: str | None) -> Page[Any]:
-    """Audit entries with the name of who acted, the newest first."""
-    statement = select(AuditEntry, User.name).outerjoin(User, User.id == AuditEntry.user_id)
-    if kind:
-        statement = statement.where(AuditEntry.object_kind == kind)
-    return keyset(session, statement, [AuditEntry.id], after=after, descending=True)
-
-
 def audit_kinds(session: Session) -> list[str]:
     """The kinds of things that the recent entries are about."""
     recent = select(AuditEntry.object_kind).order_by(AuditEntry.id.desc()).limit(RECENT).subquery()
     return sorted(session.scalars(select(recent.c.object_kind).distinct()))
+
+
+def audit_actions(session: Session) -> list[str]:
+    """What the recent entries say was done."""
+    recent = select(AuditEntry.action).order_by(AuditEntry.id.desc()).limit(RECENT).subquery()
+    return sorted(session.scalars(select(recent.c.action).distinct()))
+
+
+def staff_names(session: Session) -> list[tuple[int, str]]:
+    """Accounts to choose from, by name."""
+    statement = select(User.id, User.name).order_by(User.name, User.id).limit(MOST_STAFF)
+    return [(row.id, row.name) for row in session.execute(statement)]
+
+
+def user_names(session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """The names of accounts by their ids as text."""
+    ids = [int(key) for key in keys if key.isdigit()]
+    rows = session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+    return {str(row.id): row.name for row in rows}

@@ -1,4 +1,4 @@
-"""Pages for signing in and out, and the audit trail."""
+"""Pages for signing in and out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from flask import session as cookie
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from crm.accounts import audit, factor, queries, sessions, signin
-from crm.accounts.access import current_viewer, public, requires
+from crm.accounts import audit, factor, sessions, signin
+from crm.accounts.access import current_viewer, public
 from crm.accounts.forms import AddressForm, CodeForm
 from crm.accounts.models import User
 from crm.core import clock
 from crm.core.database import db
-from crm.core.viewer import Permission
 
 bp = Blueprint("accounts", __name__)
 MAX_TARGET = 2_000
@@ -108,18 +107,6 @@ def sign_out() -> Any:
     db.session.commit()
     flash(_("You are signed out."))
     return redirect(url_for("accounts.sign_in"), 303)
-
-
-@bp.get("/audit", endpoint="audit")
-@requires(Permission.AUDIT)
-def trail() -> Any:
-    """Who did what, when."""
-    kind = request.args.get("kind") or None
-    if kind and "\x00" in kind:
-        kind = None
-    page = queries.audit_page(db.session(), kind=kind, after=request.args.get("after"))
-    kinds = queries.audit_kinds(db.session())
-    return render_template("crm/accounts/audit.html", page=page, kinds=kinds, kind=kind)
 
 
 def welcome(user: User, target: str, *, how: str, factor_at: datetime | None = None) -> Any:

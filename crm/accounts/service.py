@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext as _
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -14,11 +15,13 @@ from crm.accounts.models import StaffSession, User, UserScope
 from crm.accounts.signin import LINK_LIFE, sign_in_link
 from crm.core.errors import Conflict, Invalid, NotFound
 from crm.core.extend import extensions
+from crm.core.throttle import TooMany, hit
 from crm.core.viewer import Role, Viewer
 from crm.schools.models import Cluster, School
 from crm.web.i18n import LANGUAGES
 
 MAX_NAME = 120
+HOUR = timedelta(hours=1)
 NEEDS_SCOPE = frozenset({Role.LIAISON, Role.SCHOOL})
 
 
@@ -70,6 +73,7 @@ def send_invitation(session: Session, user: User, *, by: Viewer, at: datetime) -
     """Mail a fresh sign-in link to an active account and answer it."""
     if not user.active:
         raise Conflict("This account is deactivated. Activate it first.")
+    _keep_within_limits(session, user, by=by, at=at)
     link = sign_in_link(session, user, at=at)
     letters = extensions().letters
     if letters is None:
@@ -82,6 +86,18 @@ def send_invitation(session: Session, user: User, *, by: Viewer, at: datetime) -
     )  # fmt: skip
     audit.record(session, "user.link_sent", kind="user", key=user.id, by=by, at=at)
     return link
+
+
+def _keep_within_limits(session: Session, user: User, *, by: Viewer, at: datetime) -> None:
+    """Whoever owns the machine may send as many links as they like; a signed-in account may not."""
+    if by.user_id is None:
+        return
+    allowed = [
+        hit(session, f"invitation:to:{user.id}", limit=5, per=HOUR, at=at),
+        hit(session, f"invitation:by:{by.user_id}", limit=60, per=HOUR, at=at),
+    ]
+    if not all(allowed):
+        raise TooMany([_("Too many links were sent. Wait an hour.")])
 
 
 def set_access(

@@ -9,12 +9,16 @@ from crm.accounts import (
     checks,
     cli,
     factor_routes,  # noqa: F401 - routes
+    looks,
     models,  # noqa: F401 - tables
+    oidc_routes,  # noqa: F401 - routes
     probes,
+    queries,
     roles_routes,  # noqa: F401 - routes
     routes,
     sessions,
     settings_routes,  # noqa: F401 - routes
+    trail_routes,  # noqa: F401 - routes
 )
 from crm.core.extend import NavEntry, extensions
 from crm.core.viewer import Permission
@@ -23,6 +27,7 @@ from crm.core.viewer import Permission
 def init_app(app: Flask) -> None:
     """Register sessions, routes and commands."""
     sessions.init_app(app)
+    looks.init_app(app)
     app.register_blueprint(routes.bp)
     app.register_blueprint(probes.bp)
     app.cli.add_command(cli.users)
@@ -30,4 +35,5 @@ def init_app(app: Flask) -> None:
     registry.navigation.append(
         NavEntry("accounts.settings", _("Settings"), "gear", 900, Permission.HOME)
     )
+    registry.object_names["user"] = queries.user_names
     registry.checks.append(checks.coordinators_without_factor)

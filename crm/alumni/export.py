@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +11,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
+from crm.accounts.looks import note_looks
 from crm.alumni.access import contact_visible
 from crm.alumni.models import (
     Alumnus,
@@ -30,13 +27,11 @@ from crm.alumni.models import (
 from crm.core.viewer import Viewer
 from crm.query import Compiled
 from crm.schools.models import School
+from crm.web.cells import lines, safe_cell
 
+# These stood here before; other areas may still ask for them by this name.
+__all__ = ["lines", "safe_cell"]
 BATCH = 1_000
-# What a spreadsheet takes for the beginning of a formula, once what it skips is gone.
-FORMULA = frozenset("=+-@|%−")
-SKIPPED = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn"})
-# Where a spreadsheet of another country may begin a new cell inside ours.
-INNER = re.compile(r"([;\t])(\s*)(?=[=+\-@|%＝＋－＠﹢﹣−])")
 Build = Callable[[ColumnElement[bool]], Any]
 
 
@@ -45,31 +40,6 @@ class Writable(Protocol):
 
     def write(self, text: str, /) -> object:
         """Take some text."""
-
-
-def safe_cell(value: Any) -> str:
-    """A value as text that no spreadsheet runs: what looks like a formula gets an apostrophe.
-
-    Blanks, quotation marks, control and invisible characters before it, and the full-width and
-    small forms of its first sign, do not hide a formula (OWASP, CSV injection; CVE-2026-55154).
-    """
-    text = "" if value is None else str(value)
-    if not text or (text.isascii() and text.isalnum()):
-        return text
-    rest = text[0] + INNER.sub(r"\1\2'", text[1:])
-    for sign in text:
-        if sign in "'\"`" or unicodedata.category(sign) in SKIPPED:
-            continue
-        shown = unicodedata.normalize("NFKC", sign).strip()
-        return "'" + rest if shown[:1] in FORMULA else rest
-    return text
-
-
-def lines(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as CSV text."""
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows([[safe_cell(cell) for cell in row] for row in rows])
-    return buffer.getvalue()
 
 
 def _joined(column: Any, *conditions: Any) -> Any:
@@ -177,6 +147,10 @@ def note_export(
         session, "people.exported", kind="query", key="people", by=viewer, at=at,
         query=compiled.text, **facts,
     )  # fmt: skip
+    shown = select(Alumnus.id).where(
+        compiled.condition, Alumnus.ferpa_block.is_(False), contact_visible(viewer)
+    )
+    note_looks(session, "export", shown, by=viewer, at=at)
 
 
 def stream_people(session: Session, compiled: Compiled, viewer: Viewer) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ExternalId
+from crm.core.database import among
 from crm.core.errors import Invalid, NotFound
 
 LARGEST_ID = 2**63 - 1
@@ -65,3 +68,10 @@ def _survivor(session: Session, alumnus_id: int) -> int | None:
             return int(row.id)
         current = row.merged_into_id
     return None
+
+
+def names_of(session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """The full names of people by their ids as text; an erased one has none."""
+    ids = [int(key) for key in keys if key.isdigit() and len(key) < 19]
+    people = session.scalars(select(Alumnus).where(among(Alumnus.id, ids)))
+    return {str(person.id): person.full_name for person in people if person.full_name.strip()}

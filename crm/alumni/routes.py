@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.looks import saw
 from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
 from crm.alumni.forms import ContactForm, profile_form
@@ -68,7 +69,10 @@ def detail(alumnus_id: int) -> str:
     """One person: who they are, how to reach them, and what every area knows of them."""
     viewer, at = current_viewer(), clock.now()
     person = load_alumnus(db.session(), viewer, alumnus_id)
-    return render_template("crm/alumni/detail.html", **_facts(viewer, person, at))
+    facts = _facts(viewer, person, at)
+    if facts["contacts"]:
+        saw("person", [person.id])
+    return render_template("crm/alumni/detail.html", **facts)
 
 
 def _facts(viewer: Viewer, person: Alumnus, at: datetime) -> dict[str, Any]:

@@ -207,11 +207,13 @@ def edit_person(
     """What staff change on a person's page at once: profile, ways and subjects."""
     edit_profile(session, alumnus, changes, by=by, at=at, source="staff", seen=seen)
     for kind, keys in ((InterestKind.WAY, ways), (InterestKind.SUBJECT, subjects)):
+        held = select(Interest.key).where(Interest.alumnus_id == alumnus.id, Interest.kind == kind)
+        before = sorted(session.scalars(held))
         if set_interests(session, alumnus.id, kind=kind, keys=keys, source="staff", at=at):
             alumnus.updated_at = at
             audit.record(
                 session, "alumnus.interests", kind="alumnus", key=alumnus.id, by=by, at=at,
-                **{kind.value: sorted(keys)},
+                before={kind.value: before}, after={kind.value: sorted(keys)},
             )  # fmt: skip
     session.flush()
 
@@ -243,16 +245,24 @@ def retire_contact(
     point = session.scalars(select(ContactPoint).where(*theirs)).one_or_none()
     if point is None:
         raise NotFound("There is no such address.")
+    before = point.status
     point.status, point.preferred, point.updated_at = ContactStatus.RETIRED, False, at
     alumnus.updated_at = at
-    _note_contact(session, "contact.retired", point, by=by, at=at)
+    _note_contact(session, "contact.retired", point, by=by, at=at, before=before)
 
 
 def _note_contact(
-    session: Session, action: str, point: ContactPoint, *, by: Viewer, at: datetime
+    session: Session,
+    action: str,
+    point: ContactPoint,
+    *,
+    by: Viewer,
+    at: datetime,
+    before: ContactStatus | None = None,
 ) -> None:
     audit.record(
         session, action, kind="alumnus", key=point.alumnus_id, by=by, at=at,
         contact=point.id, sort=point.kind.value, owner=point.owner.value,
+        before={"status": before.value if before else None}, after={"status": point.status.value},
     )  # fmt: skip
     session.flush()

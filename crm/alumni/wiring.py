@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from crm.alumni import fields
+from crm.alumni import fields, queries
 from crm.alumni.cli import people
 from crm.alumni.routes import bp
 from crm.core.extend import NavEntry, extensions
@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     """Register routes, commands and extension points."""
     known = extensions(app)
     fields.register(known)
+    known.object_names["alumnus"] = queries.names_of
     app.register_blueprint(bp)
     app.cli.add_command(people)
     known.navigation.append(

@@ -338,6 +338,10 @@ class Extensions:
     import_panels: list[Panel] = field(default_factory=list)
     # Kind of import → takes back what the import of that id brought, and answers how much.
     undoers: dict[str, Callable[[Session, int], int]] = field(default_factory=dict)
+    # Kind of thing in the audit trail → names of those with these keys, in one query.
+    object_names: dict[str, Callable[[Session, Sequence[str]], Mapping[str, str]]] = field(
+        default_factory=dict
+    )
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)
 
     def panels(self, panels: Sequence[Panel], *args: Any) -> list[tuple[Panel, Mapping[str, Any]]]:

@@ -27,6 +27,15 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _issuer(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ValueError("must be https: who signs in is decided there")
+    if parts.query or parts.fragment:
+        raise ValueError("must end before any ? or #")
+    return value.rstrip("/")
+
+
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
@@ -103,6 +112,19 @@ class Settings(BaseModel):
     export_alone: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         1000, description="people one account may export in a day without a second person"
     )
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)] | None = Field(
+        None, description="the district's OpenID Connect provider; needs the two settings after it"
+    )
+    oidc_client_id: str | None = Field(None, description="what the provider calls us")
+    oidc_client_secret: str | None = Field(
+        None, repr=False, description="what only the provider and we know; never logged"
+    )
+    oidc_name: Annotated[str, Field(max_length=60)] = Field(
+        "the district's account", description="what the button calls it: Sign in with …"
+    )
+    oidc_second_factor: str = Field(
+        "", description="values of amr or acr by which the provider says that it saw two factors"
+    )
     log: Literal["text", "json", "quiet"] = Field("text", description="how logs are written")
     sendgrid_api_key: str | None = Field(None, description="needed when the transport is sendgrid")
     sendgrid_host: Annotated[str, AfterValidator(_http_url)] = Field(
@@ -114,6 +136,11 @@ class Settings(BaseModel):
     sendgrid_inbound_public_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
         None, description="checks that replies come from SendGrid; else the key of the events does"
     )
+
+    @property
+    def oidc_second_factor_values(self) -> frozenset[str]:
+        """The values of `oidc_second_factor`, which are written with commas or blanks between."""
+        return frozenset(self.oidc_second_factor.replace(",", " ").split())
 
     @property
     def secure(self) -> bool:
@@ -176,6 +203,10 @@ def _missing_together(settings: Settings) -> list[str]:
             "SENDGRID_WEBHOOK_PUBLIC_KEY: needed because HOMECOMING_MAIL is sendgrid; without "
             "delivery events an uncertain send could never be settled"
         )
+    provider = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+    missing = [environment_name(field) for field in provider if not getattr(settings, field)]
+    if 0 < len(missing) < len(provider):
+        faults += [f"{name}: needed because another setting of the provider is" for name in missing]
     return faults
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.looks import saw
 from crm.core import clock
 from crm.core.database import db
 from crm.core.viewer import Permission
@@ -43,6 +44,7 @@ def pair(first_id: int, second_id: int) -> str:
     """Both records field by field, what would follow, and the three answers."""
     session, view = db.session(), _view()
     found = queries.load_pair(session, first_id, second_id)
+    saw("duplicates", [first_id, second_id])
     following = queries.following(session, found, _condition(session, view))
     return render_template(
         "crm/duplicates/pair.html", pair=found, rows=review.rows_of(session, found),

@@ -12,8 +12,8 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
-from crm.alumni.export import lines, safe_cell
 from crm.exports.models import Format
+from crm.web.cells import lines, safe_cell
 
 LARGEST_SHEET = 1_048_576 - 1
 """How many people a sheet holds under its heading (Excel's own limit)."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from crm.alumni.export import lines
 from crm.imports.models import ImportLine
+from crm.web.cells import lines
 
 BATCH = 1_000
 COLUMNS = ("line", "fate", "reason", "external_id", "person", "changes", "undone")

@@ -14,6 +14,7 @@ from sqlalchemy import Select, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from crm.core.database import among
 from crm.core.errors import NotFound
 from crm.mail.letter import fill
 from crm.mail.models import MailboxBatch, MailboxItem, Message, MessageAttachment
@@ -75,6 +76,11 @@ class KeptMail:
     html: str
     text: str
     attachments: list[MessageAttachment]
+
+
+def people_of(message_ids: Collection[UUID]) -> Select[int]:
+    """Whom these messages went to; letters to staff went to no alumnus."""
+    return select(Message.alumnus_id).where(among(Message.id, message_ids))  # type: ignore[return-value]
 
 
 def kept_mails(search: str = "") -> Select[MailboxItem, str]:

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 
 from crm.accounts.access import current_viewer, public, requires
+from crm.accounts.looks import saw
 from crm.core import clock
 from crm.core.application import current_settings
 from crm.core.database import db
@@ -45,6 +46,7 @@ def index() -> str:
         db.session(), mailbox.kept_mails(search), keys, after=request.args.get("after"),
         descending=True,
     )  # fmt: skip
+    saw("mailbox", mailbox.people_of([row.MailboxItem.message_id for row in page.items]))
     return render_template(
         "crm/mail/mailbox.html", page=page, search=search, subject_of=mailbox.subject_of
     )
@@ -54,7 +56,9 @@ def index() -> str:
 @requires(Permission.MAILBOX)
 def detail(item_id: int) -> str:
     """One kept mail as a mail program shows it."""
-    return render_template("crm/mail/mail.html", mail=_mail(item_id))
+    mail = _mail(item_id)
+    saw("mailbox", mailbox.people_of([mail.item.message_id]))
+    return render_template("crm/mail/mail.html", mail=mail)
 
 
 @bp.get("/mailbox/<int:item_id>/html")
@@ -81,7 +85,9 @@ def attachment(item_id: int, file_id: int) -> Response:
 @requires(Permission.MAILBOX)
 def doubt() -> str:
     """Messages that may or may not have gone."""
-    return render_template("crm/mail/doubt.html", rows=settle.in_doubt(db.session()))
+    rows = settle.in_doubt(db.session())
+    saw("mail in doubt", [row.message.alumnus_id for row in rows if row.message.alumnus_id])
+    return render_template("crm/mail/doubt.html", rows=rows)
 
 
 @bp.post("/mail-in-doubt")

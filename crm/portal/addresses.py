@@ -89,8 +89,10 @@ def confirm(
 ) -> ContactPoint | None:
     """Make the waiting address the one we use if the code is right; None if it is not.
 
-    Each try counts: commit in either case. The old address is kept, and told.
+    Each try counts: commit in either case. The old address is kept, and told. Raises `TooMany`.
     """
+    if not hit(session, f"new-address:guess:{alumnus.id}", limit=20, per=HOUR, at=at):
+        raise TooMany([_("Too many tries. Wait an hour.")])
     asked = waiting(session, alumnus.id, at=at)
     if asked is None:
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from flask_babel import gettext as _
 from sqlalchemy import String, cast, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,7 @@ from crm.consent.models import Topic
 from crm.core.errors import Conflict, Invalid
 from crm.core.extend import QueryContext
 from crm.core.keys import free_key
+from crm.core.throttle import TooMany, hit
 from crm.core.viewer import SYSTEM, Viewer
 from crm.mail.content import Variant, save_content
 from crm.mail.figures import WAITING
@@ -31,6 +33,7 @@ from lifecycle.campaigns.queries import due_campaigns, load_campaign, origin, va
 
 PATIENCE = timedelta(days=7)
 """How long a campaign's message may wait for a free slot before it is skipped as expired."""
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def send_test(session: Session, campaign: Campaign, *, by: Viewer, at: datetime)
         raise Invalid("Write the text first.")
     if user is None:
         raise Invalid("A test goes to your own account's address; sign in as somebody.")
+    if not hit(session, f"campaign-test:{user.id}", limit=20, per=HOUR, at=at):
+        raise TooMany([_("Twenty tests in an hour are enough. Wait a little.")])
     for language in texts:
         queue_message(
             session, key=f"test:{campaign.key}:{uuid4()}", alumnus_id=None, to_address=user.email,

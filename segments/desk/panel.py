@@ -10,6 +10,7 @@ from flask import url_for
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
+from crm.accounts.looks import saw
 from crm.core.database import db
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
@@ -62,6 +63,8 @@ def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | 
         }
         for row in commitments_of(session, request.id)
     ]  # fmt: skip
+    if shown := [p["person"].id for p in promises if p["email"] or p["phone"]]:
+        saw("request", shown)
     return {
         "steps": progress(session, request), "promises": promises, "request_row": request,
         "form": AttendanceForm(), "zone": zone_of(session, request), "states": STATES,

@@ -57,11 +57,18 @@ def edit_request(
     """Replace what a request says, while nobody was asked on its word."""
     if request.state not in EDITABLE:
         raise Conflict("This request was approved already. Cancel it and post a new one.")
+    before = {name: _plain(getattr(request, name)) for name in ("title", *FIELDS)}
     request.title = _checked(session, draft, by, at)
     for name in FIELDS:
         setattr(request, name, getattr(draft, name))
     _set_slots(session, request, draft.slots)
-    record(session, "request.edited", kind="request", key=request.id, by=by, at=at)
+    after = {name: _plain(getattr(request, name)) for name in before}
+    record(
+        session, "request.edited", kind="request", key=request.id, by=by, at=at,
+        before={name: value for name, value in before.items() if value != after[name]},
+        after={name: value for name, value in after.items() if value != before[name]},
+        dates=[slot.starts_at.isoformat() for slot in draft.slots],
+    )  # fmt: skip
     session.flush()
     return request
 
@@ -71,6 +78,7 @@ def submit_request(session: Session, request: Request, *, by: Viewer, at: dateti
     if request.state is not RequestState.DRAFT:
         raise Conflict("This request was posted already.")
     request.state, request.reason = RequestState.SUBMITTED, None
+    record(session, "request.submitted", kind="request", key=request.id, by=by, at=at)
     if by.may(Permission.REQUESTS_ASK):
         approve(session, request, by=by, at=at)
     session.flush()
@@ -138,3 +146,8 @@ def _set_slots(session: Session, request: Request, slots: Iterable[Slot]) -> Non
             RequestDate(request_id=request.id, starts_at=slot.starts_at, ends_at=slot.ends_at)
         )
     session.flush()
+
+
+def _plain(value: object) -> object:
+    """A value as the audit trail keeps it."""
+    return value if value is None or isinstance(value, int) else str(value)

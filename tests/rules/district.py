@@ -119,6 +119,7 @@ def seed(make: Make) -> District:
         "school_id": school.id,
         "interaction_id": talk.id,
         "user_id": users[Role.VIEWER].id,
+        "accounts.end_session_of/user_id": users[Role.COORDINATOR].id,
         "language": "en",
         "consent/key": "news",
         "rights/kind": "erase",

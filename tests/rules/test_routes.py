@@ -26,7 +26,13 @@ WRITES = re.compile(
     r"|procrastinate_defer\w*)\b",
     re.I,
 )
-SEEN = re.compile(r"update staff_session set seen_at", re.I)
+SEEN = re.compile(
+    r"update staff_session set seen_at"
+    r"|insert into audit_entry .* where action = 'alumnus.looked' do nothing",
+    re.I,
+)
+"""That somebody was here, and that they saw somebody's address (ADR 0009): neither acts."""
+
 JUNK = ("\x00", "’ or 1=1 --", "9" * 400, "\ufffd\u202e\U0001f9d1", "[]{}()\"':*-", "a" * 30_000)
 
 

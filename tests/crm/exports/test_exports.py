@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.access import viewer_for
 from crm.accounts.models import AuditEntry, User
-from crm.alumni.export import safe_cell
 from crm.core import clock
 from crm.core.errors import Conflict
 from crm.core.viewer import SYSTEM, Role
@@ -25,6 +24,7 @@ from crm.exports.models import ExportRun, ExportState
 from crm.exports.service import approve
 from crm.imports.models import CustomField
 from crm.rights.erasing import erase
+from crm.web.cells import safe_cell
 from tests.crm.exports.conftest import Work
 from tests.factories import Make
 
