@@ -64,7 +64,7 @@ def enrolment_address(secret: str, user: User, issuer: str) -> str:
 def drawn(address: str) -> str:
     """The address as a QR code: an SVG without styles, dark on light in every colour scheme."""
     code = segno.make(address, error="m", micro=False)
-    return code.svg_inline(scale=5, border=4, dark="#000", light="#fff")
+    return code.svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
 
 
 def confirm(session: Session, user: User, code: str, *, by: Viewer, at: datetime) -> list[str]:

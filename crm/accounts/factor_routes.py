@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from crm.accounts import audit, factor, queries, sessions
 from crm.accounts.access import current_viewer, public, requires
-from crm.accounts.forms import FactorForm
+from crm.accounts.forms import FactorForm, FirstCodeForm
 from crm.accounts.routes import bp, same_site, welcome
 from crm.core import clock
 from crm.core.database import db
@@ -73,10 +73,10 @@ def confirm_factor() -> Any:
 @requires(Permission.HOME, enrolling=True)
 def second_factor() -> Any:
     """Whether I have a second factor; the secret of one that waits for its first code."""
-    return shown(FactorForm(formdata=None))
+    return shown(FirstCodeForm(formdata=None))
 
 
-def shown(form: FactorForm) -> str:
+def shown(form: FirstCodeForm) -> str:
     """The page in its state: none, waiting for the first code, or set up."""
     session, user = db.session(), current_user.user
     secret = factor.pending_secret(session, user.id)
@@ -102,7 +102,7 @@ def begin_factor() -> Any:
 @requires(Permission.HOME, enrolling=True)
 def add_factor() -> Any:
     """Take the first code: from now on the factor counts. Shows the recovery codes, once."""
-    session, at, form = db.session(), clock.now(), FactorForm()
+    session, at, form = db.session(), clock.now(), FirstCodeForm()
     if not form.validate_on_submit():
         return shown(form)
     try:

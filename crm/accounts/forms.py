@@ -56,6 +56,16 @@ class FactorForm(Form):
     next = HiddenField()
 
 
+class FirstCodeForm(Form):
+    """The first code of a new authenticator; the picture above it is to be seen first."""
+
+    code = StringField(
+        _("Code"),
+        [validators.InputRequired(), validators.Length(max=20)],
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 20},
+    )
+
+
 class AccountForm(Form):
     """One's own name and language."""
 
