@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.accounts.access import viewer_for
+from crm.accounts.looks import note_looks
 from crm.accounts.models import User
-from crm.alumni.export import export_rows, export_statement
+from crm.alumni.access import contact_visible
+from crm.alumni.export import CONTACT_COLUMNS, export_rows, export_statement
 from crm.alumni.models import Alumnus
 from crm.core import clock
 from crm.core.database import db, id_array
@@ -137,6 +139,10 @@ def _make(session: Session, run: ExportRun, path: Path, at: datetime) -> None:
     run.state, run.stored_as, run.people, run.done = ExportState.READY, path.name, written, written
     run.blocked, run.wall, run.size = amount.blocked, wall_of(viewer), path.stat().st_size
     run.sha256, run.made_at, run.kept_until = _digest(path), at, at + KEPT
+    if set(columns) & set(CONTACT_COLUMNS):
+        inside = select(ExportPerson.alumnus_id).where(ExportPerson.export_id == run.id)
+        shown = select(Alumnus.id).where(Alumnus.id.in_(inside), contact_visible(viewer))
+        note_looks(session, "export", shown, by=viewer, at=at)
     audit.record(
         session, "export.made", kind="export", key=run.id, by=viewer, at=at, query=compiled.text,
         people=written, left_out=amount.blocked, columns=columns, format=run.format.value,
