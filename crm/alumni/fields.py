@@ -7,144 +7,42 @@ from typing import Any
 
 from babel.core import Locale
 from flask_babel import lazy_gettext as _
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import REGCONFIG
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import and_, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
 
-from crm.alumni.access import contact_visible, visible_alumni
-from crm.alumni.folding import begins, column_folded, equals, folded, has_words
+from crm.alumni import conditions as on
+from crm.alumni.access import visible_alumni
+from crm.alumni.contacts import phone_form
+from crm.alumni.custom import custom, custom_names, has_custom
 from crm.alumni.models import (
     Alumnus,
     ContactKind,
-    ContactOwner,
-    ContactPoint,
-    ContactStatus,
     ExternalId,
-    Interest,
     InterestKind,
     Schooling,
     SchoolingStatus,
     Subject,
     Way,
 )
-from crm.alumni.names import fold
-from crm.alumni.places import clusters_named, schools_named
-from crm.core.errors import Invalid
-from crm.core.extend import (
-    Extensions,
-    FieldKind,
-    FieldMatch,
-    QueryBase,
-    QueryContext,
-    QueryField,
+from crm.alumni.near import near
+from crm.alumni.rows import ROWS
+from crm.core.extend import Extensions, FieldKind, FieldMatch, QueryBase, QueryContext, QueryField
+from crm.core.viewer import Permission
+from crm.query.conditions import between as between
+from crm.query.conditions import during as during
+from crm.query.kinds import (
+    Condition,
+    anything,
+    choice,
+    date,
+    flag,
+    in_time,
+    is_key,
+    number,
+    on_day,
+    text,
 )
-
-Condition = ColumnElement[bool]
-Column = InstrumentedAttribute[Any]
-FIRST_CLASS = 1800
-LARGEST_ID = 2**63 - 1
-
-
-def name_matches(text: str, *, whole: bool = False) -> Condition:
-    """Whether any name holds every word of the text, as a beginning or as `whole` words."""
-    found = fold(text).split()
-    if not found:
-        raise Invalid("A name needs at least one letter.")
-    query = " & ".join(f"'{word}'" if whole else f"'{word}':*" for word in found)
-    simple = cast("simple", REGCONFIG)
-    return func.to_tsvector(simple, Alumnus.name_key).bool_op("@@")(func.to_tsquery(simple, query))
-
-
-def between(column: Any, match: FieldMatch) -> Condition:
-    """The column within the closed range of a number."""
-    low = [column >= match.low] if match.low is not None else []
-    high = [column <= match.high] if match.high is not None else []
-    return and_(*low, *high)
-
-
-def during(column: Any, match: FieldMatch) -> Condition:
-    """The column within the half-open range of moments."""
-    low = [column >= match.low] if match.low is not None else []
-    high = [column < match.high] if match.high is not None else []
-    return and_(column.is_not(None), *low, *high)
-
-
-def _name(match: FieldMatch, context: QueryContext) -> Condition:
-    return name_matches(match.low, whole=match.exact)
-
-
-def _class(match: FieldMatch, context: QueryContext) -> Condition:
-    for year in (match.low, match.high):
-        if year is not None and not FIRST_CLASS <= year <= 9999:
-            raise Invalid("Write a class with all four digits, such as 1999.")
-    return between(Alumnus.class_year, match)
-
-
-def _school(match: FieldMatch, context: QueryContext) -> Condition:
-    return attends(Schooling.school_id.in_(schools_named(context.session, match.low)))
-
-
-def _school_then(match: FieldMatch, context: QueryContext) -> Condition:
-    return attends(Schooling.school_id.in_(schools_named(context.session, match.low, then=True)))
-
-
-def _cluster(match: FieldMatch, context: QueryContext) -> Condition:
-    return attends(Schooling.school_id.in_(clusters_named(context.session, match.low)))
-
-
-def attends(*conditions: Condition) -> Condition:
-    """Has a schooling such as this."""
-    return exists().where(Schooling.alumnus_id == Alumnus.id, *conditions)
-
-
-def _interest(kind: InterestKind) -> Callable[[FieldMatch, QueryContext], Condition]:
-    def condition(match: FieldMatch, context: QueryContext) -> Condition:
-        return interested(kind, Interest.key == match.low)
-
-    return condition
-
-
-def interested(kind: InterestKind, *conditions: Condition) -> Condition:
-    """Has an interest such as this."""
-    mine = Interest.alumnus_id == Alumnus.id, Interest.kind == kind
-    return exists().where(*mine, *conditions)
-
-
-def reached_by(kind: ContactKind, *conditions: Condition) -> Condition:
-    """Has an address of their own of this kind that is not known to fail."""
-    return exists().where(
-        ContactPoint.alumnus_id == Alumnus.id,
-        ContactPoint.kind == kind,
-        ContactPoint.owner == ContactOwner.OWN,
-        ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED]),
-        *conditions,
-    )
-
-
-def _words(*columns: Column) -> Callable[[FieldMatch, QueryContext], Condition]:
-    def condition(match: FieldMatch, context: QueryContext) -> Condition:
-        _lettered(match.low)
-        return or_(*(has_words(column, match.low) for column in columns))
-
-    return condition
-
-
-def _state(match: FieldMatch, context: QueryContext) -> Condition:
-    return func.coalesce(equals(Alumnus.state, _lettered(match.low)), False)
-
-
-def _zip(match: FieldMatch, context: QueryContext) -> Condition:
-    return func.coalesce(begins(Alumnus.postal_code, _lettered(match.low)), False)
-
-
-def _lettered(text: str) -> str:
-    if not folded(text).strip():
-        raise Invalid("A text needs at least one letter or digit.")
-    return text
-
-
-def _language(match: FieldMatch, context: QueryContext) -> Condition:
-    return Alumnus.language == str(match.low)
+from crm.schools.queries import cluster_names, school_names
 
 
 def _languages(session: Session) -> Mapping[str, Any]:
@@ -152,115 +50,169 @@ def _languages(session: Session) -> Mapping[str, Any]:
     return {code.replace("_", "-"): name for code, name in Locale("en").languages.items()}
 
 
-def _id(match: FieldMatch, context: QueryContext) -> Condition:
-    system, separator, value = match.low.partition(":")
-    named = [ExternalId.value == match.low]
-    if separator:
-        named.append(and_(ExternalId.system == system, ExternalId.value == value))
-    known: Any = select(ExternalId.alumnus_id).where(or_(*named))
-    if match.low.isascii() and match.low.isdecimal() and int(match.low) <= LARGEST_ID:
-        known = known.union_all(select(literal(int(match.low), BigInteger)))
-    return Alumnus.id.in_(known)
+def _private(ask: on.Ask) -> on.Ask:
+    """Nobody for viewers who may not see it: a search would tell it."""
+
+    def condition(match: FieldMatch, context: QueryContext) -> Condition:
+        return and_(literal(context.viewer.may(Permission.PEOPLE_EDIT)), ask(match, context))
+
+    return condition
 
 
-def _email(match: FieldMatch, context: QueryContext) -> Condition:
-    """Never for people whose address the viewer may not see: a search would tell it."""
-    key = match.low.strip().lower()
-    found = exists().where(
-        ContactPoint.alumnus_id == Alumnus.id,
-        ContactPoint.kind == ContactKind.EMAIL,
-        ContactPoint.key == key,
-    )
-    return and_(contact_visible(context.viewer), found)
+def _paused(match: FieldMatch, context: QueryContext) -> Condition:
+    return func.coalesce(Alumnus.paused_until >= context.at.date(), False)
 
 
-def _custom(match: FieldMatch, context: QueryContext) -> Condition:
-    if match.exact:
-        return Alumnus.custom.contains({match.name: match.low})
-    column = Alumnus.custom[match.name].astext
-    wanted = " ".join(folded(_lettered(match.low)).split())
-    return func.concat(" ", column_folded(column)).contains(f" {wanted}", autoescape=True)
+def _from_system(match: FieldMatch, context: QueryContext) -> Condition:
+    return exists().where(ExternalId.alumnus_id == Alumnus.id, ExternalId.system == match.low)
 
 
-def _choices(table: type[Way] | type[Subject]) -> Callable[[Session], Mapping[str, Any]]:
-    def load(session: Session) -> Mapping[str, Any]:
-        rows = session.execute(select(table.key, table.label).order_by(table.position, table.key))
-        return {row.key: row.label for row in rows}
-
-    return load
-
-
-def _flag(key: str, label: Any, condition: Callable[[], Condition]) -> QueryField:
-    return QueryField(key, label, FieldKind.FLAG, lambda match, context: condition(), example=key)
+def _systems(session: Session) -> Mapping[str, Any]:
+    """The systems that ids came from, by one step of the index for each."""
+    first = select(func.min(ExternalId.system).label("system")).cte("systems", recursive=True)
+    after = select(ExternalId.system).where(ExternalId.system > first.c.system)
+    following = after.order_by(ExternalId.system).limit(1).correlate(first).scalar_subquery()
+    systems = first.union_all(select(following).where(first.c.system.is_not(None)))
+    found = session.scalars(select(systems.c.system).where(systems.c.system.is_not(None)).limit(50))
+    return {system: system for system in found}
 
 
-def _text(
-    key: str,
-    label: Any,
-    condition: Callable[[FieldMatch, QueryContext], Condition],
-    example: str,
-    *aliases: str,
-) -> QueryField:
-    return QueryField(key, label, FieldKind.TEXT, condition, aliases=aliases, example=example)
+def _status(status: SchoolingStatus) -> Callable[[], Condition]:
+    return lambda: on.attends(Schooling.status == status)
 
 
-FIELDS = (
-    _text("name", _("Name"), _name, "ana"),
-    QueryField(
-        "class", _("Class"), FieldKind.NUMBER, _class, aliases=("year",), example="class:2010..2015"
-    ),
-    _text("school", _("School"), _school, 'school:"Booker T. Washington"'),
-    _text("attended", _("School, as it was then"), _school_then, 'attended:"Old Mill"'),
-    _text("cluster", _("Cluster"), _cluster, "cluster:jackson"),
-    QueryField(
-        "way", _("Way to help"), FieldKind.CHOICE, _interest(InterestKind.WAY),
-        choices=_choices(Way), example="way:mentor,speak", aliases=("ways",),
-    ),
-    QueryField(
-        "subject", _("Subject"), FieldKind.CHOICE, _interest(InterestKind.SUBJECT),
-        choices=_choices(Subject), example="subject:health", aliases=("topic", "interest"),
-    ),
-    QueryField(
-        "lang", _("Language"), FieldKind.CHOICE, _language,
-        choices=_languages, example="lang:es", aliases=("language",),
-    ),
-    _text("city", _("City"), _words(Alumnus.city), "city:macon"),
-    _text("state", _("State"), _state, "state:GA"),
-    _text("zip", _("Postal code"), _zip, "zip:303", "postal_code"),
-    _text("employer", _("Employer"), _words(Alumnus.employer), "employer:delta"),
-    _text("job", _("Job"), _words(Alumnus.job_title), "job:nurse", "title"),
-    _text("field", _("Field of work"), _words(Alumnus.field_of_work), "field:health"),
-    _text("college", _("College"), _words(Alumnus.college), "college:spelman"),
-    _text("id", _("Number"), _id, "id:00042", "external"),
-    _text("email", _("Mail address"), _email, "email:ana@mail.example"),
-    _text("custom.", _("Custom field"), _custom, "custom.club:chess"),
-    QueryField(
-        "updated", _("Last changed"), FieldKind.DATE,
-        lambda match, context: during(Alumnus.updated_at, match), example="updated:30d",
-    ),
-    QueryField(
-        "added", _("Added"), FieldKind.DATE,
-        lambda match, context: during(Alumnus.created_at, match), example="added:2026-09",
-    ),
-    _flag("has:email", _("Working mail address"), lambda: reached_by(ContactKind.EMAIL)),
-    _flag("has:phone", _("Working phone number"), lambda: reached_by(ContactKind.PHONE)),
-    _flag("has:postal", _("Postal address"), lambda: reached_by(ContactKind.POSTAL)),
-    _flag("has:work", _("Job or employer"),
-          lambda: or_(Alumnus.employer.is_not(None), Alumnus.job_title.is_not(None))),
-    _flag("has:way", _("Offers help"), lambda: interested(InterestKind.WAY)),
-    _flag("is:deceased", _("Deceased"), lambda: Alumnus.deceased.is_(True)),
-    _flag("is:blocked", _("FERPA block"), lambda: Alumnus.ferpa_block.is_(True)),
-    _flag("is:do_not_contact", _("Do not contact"), lambda: Alumnus.do_not_contact.is_(True)),
-    _flag("is:senior", _("Still enrolled"),
-          lambda: attends(Schooling.status == SchoolingStatus.ENROLLED)),
-    _flag("is:graduated", _("Graduated"),
-          lambda: attends(Schooling.status == SchoolingStatus.GRADUATED)),
-    _flag("is:left", _("Left before graduating"),
-          lambda: attends(Schooling.status == SchoolingStatus.LEFT)),
+def _has(key: str, label: Any, *columns: on.Column) -> QueryField:
+    """Something is known in any of the columns."""
+    known = [on.filled(column) for column in columns]
+    return flag(f"has:{key}", label, lambda: or_(*(one() for one in known)))
+
+
+WHO = (
+    text("name", _("Name"), on.named, _("are called %(value)s"), "ana"),
+    text("given", _("Given name"), on.name_part(Alumnus.given_name),
+         _("have the given name %(value)s"), "given:ana", aliases=("first_name",)),
+    text("middle", _("Middle name"), on.name_part(Alumnus.middle_name),
+         _("have the middle name %(value)s"), "middle:maría"),
+    text("family", _("Family name"), on.name_part(Alumnus.family_name),
+         _("have the family name %(value)s"), "family:núñez", aliases=("surname", "last_name")),
+    text("preferred", _("Chosen name"), on.name_part(Alumnus.preferred_name),
+         _("have chosen the name %(value)s"), "preferred:annie"),
+    text("former", _("Former name"), on.name_part(Alumnus.former_name),
+         _("used to be called %(value)s"), "former:stone", aliases=("maiden",)),
+    text("suffix", _("Suffix of the name"), on.is_text(Alumnus.suffix),
+         _("have %(value)s after their name"), "suffix:jr"),
+    date("born", _("Date of birth"), _private(on_day(Alumnus.birth_date)),
+         _("were born %(value)s"), "born:1999"),
+    number("age", _("Age"), _private(on.of_age), _("are %(value)s years old"), "age:18..25"),
+    choice("lang", _("Language"), is_key(Alumnus.language), _("have %(value)s as their language"),
+           "lang:es", choices=_languages, aliases=("language",)),
+    text("zone", _("Time zone"), on.words(Alumnus.time_zone), _("live in the time zone %(value)s"),
+         'zone:"America/Chicago"'),
+    text("id", _("Number"), on.numbered, _("have the number %(value)s"), "id:00042",
+         aliases=("external",)),
+    text("system", _("Has a number of the system"), _from_system,
+         _("have a number of the system %(value)s"), "system:sis", choices=_systems),
 )  # fmt: skip
+SCHOOLING = (
+    number("class", _("Class"), on.of_class(Alumnus.class_year),
+           _("are of the class of %(value)s"), "class:2010..2015", aliases=("year",)),
+    text("school", _("School"), on.attended(on.at_school(Schooling.school_id)),
+         _("attended %(value)s"), 'school:"Booker T. Washington"', choices=school_names),
+    text("attended", _("School, as it was then"), on.attended(on.at_school_then),
+         _("attended %(value)s as it was then"), 'attended:"Old Mill"', choices=school_names),
+    text("cluster", _("Cluster"), on.attended(on.in_cluster(Schooling.school_id)),
+         _("attended a school of the cluster %(value)s"), "cluster:jackson",
+         choices=cluster_names),
+    date("graduated", _("Graduated on"), on_day(Alumnus.graduated_on),
+         _("graduated %(value)s"), "graduated:2026-05..2026-06", ahead=True),
+    flag("is:senior", _("Still enrolled"), _status(SchoolingStatus.ENROLLED),
+         _("are still enrolled")),
+    flag("is:graduated", _("Graduated"), _status(SchoolingStatus.GRADUATED), _("graduated")),
+    flag("is:left", _("Left before graduating"), _status(SchoolingStatus.LEFT),
+         _("left before graduating")),
+)  # fmt: skip
+LIFE = (
+    text("city", _("City"), on.words(Alumnus.city), _("live in %(value)s"), "city:macon"),
+    text("state", _("State"), on.is_text(Alumnus.state), _("live in the state %(value)s"),
+         "state:GA"),
+    text("zip", _("Postal code"), on.begins_with(Alumnus.postal_code),
+         _("have a postal code that begins with %(value)s"), "zip:303", aliases=("postal_code",)),
+    text("near", _("Lives within so many miles of a ZIP code"), near,
+         _("live within so far of a ZIP code: %(value)s"), "near:30303/25mi"),
+    text("employer", _("Employer"), on.words(Alumnus.employer), _("work at %(value)s"),
+         "employer:delta"),
+    text("job", _("Job"), on.words(Alumnus.job_title), _("work as %(value)s"), "job:nurse",
+         aliases=("title",)),
+    text("field", _("Field of work"), on.words(Alumnus.field_of_work),
+         _("work in the field %(value)s"), "field:health"),
+    text("college", _("College"), on.words(Alumnus.college), _("went to the college %(value)s"),
+         "college:spelman"),
+    choice("way", _("Way to help"), on.interest_in(InterestKind.WAY),
+           _("offer this help: %(value)s"), "way:mentor,speak", choices=on.choices_of(Way),
+           aliases=("ways",)),
+    choice("subject", _("Subject"), on.interest_in(InterestKind.SUBJECT),
+           _("care about %(value)s"), "subject:health", choices=on.choices_of(Subject),
+           aliases=("topic", "interest")),
+    anything("custom.", _("Custom field"), custom,
+             _("have %(value)s in the custom field %(name)s"), "custom.club:chess",
+             names=custom_names),
+)  # fmt: skip
+RECORD = (
+    text("email", _("Mail address"), on.has_address(ContactKind.EMAIL, lambda t: t.strip().lower()),
+         _("have the mail address %(value)s"), "email:ana@mail.example"),
+    text("phone", _("Phone number"), on.has_address(ContactKind.PHONE, lambda t: phone_form(t)[1]),
+         _("have the phone number %(value)s"), 'phone:"404 555 0100"'),
+    date("updated", _("Last changed"), in_time(Alumnus.updated_at),
+         _("were changed %(value)s"), "updated:30d"),
+    date("added", _("Added"), in_time(Alumnus.created_at), _("were added %(value)s"),
+         "added:2026-09", aliases=("created",)),
+    date("paused", _("Asked for a pause until"), on_day(Alumnus.paused_until),
+         _("asked for a pause that ends %(value)s"), "paused:+30d", ahead=True),
+)  # fmt: skip
+FLAGS = (
+    flag("has:email", _("Working mail address"), lambda: on.reached_by(ContactKind.EMAIL),
+         _("have a working mail address")),
+    flag("has:phone", _("Working phone number"), lambda: on.reached_by(ContactKind.PHONE),
+         _("have a working phone number")),
+    flag("has:postal", _("Postal address"), lambda: on.reached_by(ContactKind.POSTAL),
+         _("have a postal address")),
+    flag("has:work", _("Job or employer"),
+         lambda: or_(Alumnus.employer.is_not(None), Alumnus.job_title.is_not(None)),
+         _("have a job or employer on record")),
+    flag("has:way", _("Offers help"), lambda: on.interested(InterestKind.WAY), _("offer help")),
+    flag("has:subject", _("Cares about a subject"), lambda: on.interested(InterestKind.SUBJECT),
+         _("care about a subject")),
+    flag("has:school", _("A school is known"), on.attends, _("attended a school that is known")),
+    _has("class", _("Class is known"), Alumnus.class_year),
+    _has("birthday", _("Date of birth is known"), Alumnus.birth_date),
+    _has("city", _("City is known"), Alumnus.city),
+    _has("state", _("State is known"), Alumnus.state),
+    _has("zip", _("Postal code is known"), Alumnus.postal_code),
+    _has("employer", _("Employer is known"), Alumnus.employer),
+    _has("job", _("Job is known"), Alumnus.job_title),
+    _has("field", _("Field of work is known"), Alumnus.field_of_work),
+    _has("college", _("College is known"), Alumnus.college),
+    _has("former", _("Has a former name"), Alumnus.former_name),
+    _has("zone", _("Time zone is known"), Alumnus.time_zone),
+    flag("has:id", _("Has a number of another system"),
+         lambda: exists().where(ExternalId.alumnus_id == Alumnus.id),
+         _("have a number of another system")),
+    QueryField("has:custom.", _("Custom field is filled"), FieldKind.FLAG, has_custom,
+               example="has:custom.club", says=_("have something in the custom field %(name)s"),
+               names=custom_names),
+    flag("is:deceased", _("Deceased"), lambda: Alumnus.deceased.is_(True), _("are deceased")),
+    flag("is:blocked", _("FERPA block"), lambda: Alumnus.ferpa_block.is_(True),
+         _("have a FERPA block")),
+    flag("is:do_not_contact", _("Do not contact"), lambda: Alumnus.do_not_contact.is_(True),
+         _("are not to be contacted")),
+    QueryField("is:paused", _("Pauses all mail"), FieldKind.FLAG, _paused, example="is:paused",
+               says=_("pause all mail")),
+)  # fmt: skip
+FIELDS = (*WHO, *SCHOOLING, *LIFE, *RECORD, *FLAGS)
 
 
 def register(registry: Extensions) -> None:
-    """Make alumni what queries select from, and these fields known."""
+    """Make alumni what queries select from, and these fields and rows known."""
     registry.query_base = QueryBase(Alumnus.id, visible_alumni)
     registry.query_fields.extend(FIELDS)
+    registry.add_rows(*ROWS)

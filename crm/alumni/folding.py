@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, literal_column
 from sqlalchemy.orm import InstrumentedAttribute
 
+from crm.core.errors import Invalid
+
 SIGNS = "-/&,.()'’"
 BLANKS = " " * len(SIGNS)
 MARKS = "[\u0300-\u036f]"
@@ -20,7 +22,14 @@ def folded(text: str) -> str:
     return letters.translate(str.maketrans(SIGNS, BLANKS))
 
 
-def column_folded(column: InstrumentedAttribute[Any]) -> ColumnElement[str]:
+def lettered(text: str) -> str:
+    """The text, if there is anything in it to look for; raises `Invalid`."""
+    if not folded(text).strip():
+        raise Invalid("A text needs at least one letter or digit.")
+    return text
+
+
+def column_folded(column: InstrumentedAttribute[Any] | ColumnElement[Any]) -> ColumnElement[str]:
     """The column folded; the costly way is only taken by texts that are not plain ASCII."""
     decomposed = func.lower(func.normalize(column, literal_column("nfkd")))
     bare = case(

@@ -15,7 +15,7 @@ from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
 from crm.alumni.forms import ContactForm, profile_form
 from crm.alumni.models import Alumnus, InterestKind
-from crm.alumni.search import help_lines, search
+from crm.alumni.search import help_lines, help_rows, search
 from crm.alumni.words import CONTACT_KINDS, CONTACT_STATUSES, OWNERS, SCHOOLING_STATUSES
 from crm.core import clock
 from crm.core.database import db
@@ -37,7 +37,9 @@ def index() -> tuple[str, int]:
     found = search(db.session(), current_viewer(), text, after=after, at=clock.now())
     if request.headers.get("X-Fragment"):
         return render_template("crm/alumni/_results.html", found=found), 200
-    page = render_template("crm/alumni/index.html", found=found, help_lines=help_lines)
+    page = render_template(
+        "crm/alumni/index.html", found=found, help_lines=help_lines, help_rows=help_rows
+    )
     return page, 422 if found.error else 200
 
 

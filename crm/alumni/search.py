@@ -13,8 +13,10 @@ from crm.alumni.people import PeoplePage, people_page
 from crm.core.extend import FieldKind, QueryContext, QueryField, extensions
 from crm.core.viewer import Viewer
 from crm.query import QueryError, compile_query
+from crm.query.sentence import sentence
 
 NOBODY = PeoplePage((), None)
+SAMPLE = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Found:
     page: PeoplePage = NOBODY
     error: QueryError | None = None
     columns: tuple[tuple[Any, Mapping[int, Any]], ...] = field(default=())
+    says: str = ""
 
 
 def search(
@@ -40,12 +43,32 @@ def search(
     columns = tuple(
         (column.label, column.values(session, ids, at)) for column in extensions().list_columns
     )
-    return Found(text, page, columns=columns)
+    says = sentence(compiled) if compiled.fields else ""
+    return Found(text, page, columns=columns, says=says)
+
+
+def compose(text: str, context: QueryContext) -> Found:
+    """Whom a query means so far: in words, how many, and the first few; never raises for it."""
+    try:
+        compiled = compile_query(text, context)
+    except QueryError as error:
+        return Found(text, error=error)
+    page = people_page(context.session, compiled, after=None, size=SAMPLE)
+    return Found(text, page, says=sentence(compiled))
 
 
 def help_lines() -> list[tuple[Any, str]]:
     """(label, example) of every field that a query may use, for the page's help."""
     return [(f.label, f.example or _example(f)) for f in extensions().query_fields]
+
+
+def help_rows() -> list[tuple[Any, str, list[str]]]:
+    """(label, example, what it knows) of everything of which a query may describe one row."""
+    known = extensions().query_rows.values()
+    return [
+        (rows.label, rows.example, [*(f.key for f in rows.fields), *(t.key for t in rows.totals)])
+        for rows in known
+    ]
 
 
 def _example(known: QueryField) -> str:

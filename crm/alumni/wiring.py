@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from crm.alumni import fields, queries
+from crm.alumni import composing, fields, queries
 from crm.alumni.cli import people
 from crm.alumni.routes import bp
 from crm.core.extend import NavEntry, extensions
@@ -18,6 +18,7 @@ def init_app(app: Flask) -> None:
     fields.register(known)
     known.object_names["alumnus"] = queries.names_of
     app.register_blueprint(bp)
+    app.register_blueprint(composing.bp)
     app.cli.add_command(people)
     known.navigation.append(
         NavEntry("people.index", _("People"), "people", 10, Permission.PEOPLE_VIEW)

@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
     registry = extensions(app)
     registry.alumnus_panels.append(Panel("consent", "crm/consent/_panel.html", 40, panel.load))
     registry.query_fields.extend(fields.FIELDS)
+    registry.add_rows(fields.CHOSE)
     registry.references |= {"user": references.staff, "link": references.own_link}
     registry.settings_pages += [
         NavEntry("consent.all_topics", _("Topics"), "tags", 10, Permission.SETTINGS),

@@ -7,18 +7,24 @@ A package registers in its `init_app(app)`; the crm package only ever walks thes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 from flask import Flask, current_app
 from sqlalchemy import ColumnElement, Table
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from crm.core.bulk import BulkAction
 from crm.core.viewer import Viewer
+from crm.core.vocabulary import FieldKind as FieldKind
+from crm.core.vocabulary import FieldMatch as FieldMatch
+from crm.core.vocabulary import QueryBase as QueryBase
+from crm.core.vocabulary import QueryContext as QueryContext
+from crm.core.vocabulary import QueryField as QueryField
+from crm.core.vocabulary import QueryRows as QueryRows
+from crm.core.vocabulary import QueryTotal as QueryTotal
 
 
 @dataclass(frozen=True)
@@ -140,16 +146,6 @@ class Keep:
     person: Any = None
 
 
-class FieldKind(StrEnum):
-    """How the value after `field:` is read."""
-
-    TEXT = "text"
-    CHOICE = "choice"
-    NUMBER = "number"
-    DATE = "date"
-    FLAG = "flag"
-
-
 @dataclass(frozen=True)
 class ListColumn:
     """A column of the list of people: `values` answers a text by id, in one query for a page."""
@@ -157,67 +153,6 @@ class ListColumn:
     key: str
     label: Any
     values: Callable[[Session, Sequence[int], datetime], Mapping[int, Any]]
-
-
-@dataclass(frozen=True)
-class QueryContext:
-    """What a query is compiled for: who asks (their scope is added by the compiler) and when.
-
-    `trail` names the saved queries that led here, so that none contains itself; `budget` is shared
-    by all of them and counts down the terms that one query may still grow to.
-    """
-
-    session: Session
-    viewer: Viewer
-    at: datetime
-    trail: tuple[str, ...] = ()
-    budget: list[int] = field(default_factory=lambda: [500], compare=False)
-
-
-@dataclass(frozen=True)
-class QueryBase:
-    """What every query selects from: the column of people's ids and the wall around them."""
-
-    id: ColumnElement[int] | InstrumentedAttribute[int]
-    visible: Callable[[Viewer], ColumnElement[bool]]
-
-
-@dataclass(frozen=True)
-class FieldMatch:
-    """What a query asks of a field: a closed range, whose ends are equal for a single value.
-
-    Ends are text (TEXT, CHOICE), `int` (NUMBER), aware datetimes (DATE: `low` inclusive, `high`
-    exclusive; `90d` means from 90 days before the moment on) or None for an open end. FLAG has
-    neither. `exact` says that the value was quoted; `name` is what followed the dot of a field
-    whose key ends in one (`custom.`).
-    """
-
-    low: Any = None
-    high: Any = None
-    exact: bool = False
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class QueryField:
-    """A field of the query language.
-
-    `condition` answers a condition correlated on `Alumnus.id` (normally an `exists`), never a list
-    of ids. `choices` are the known values by key (`ordered` if `a..b` makes sense on them), loaded
-    for completion and for errors that suggest the nearest. `aliases` are other names of the field.
-    The key of a FLAG is whole: `is:deceased`, `has:email`. A key that ends in a dot stands for
-    every field that begins so; the rest arrives as `FieldMatch.name`. A condition may raise
-    `Invalid`.
-    """
-
-    key: str
-    label: Any
-    kind: FieldKind
-    condition: Callable[[FieldMatch, QueryContext], ColumnElement[bool]]
-    choices: Callable[[Session], Mapping[str, Any]] | None = None
-    ordered: bool = False
-    aliases: tuple[str, ...] = ()
-    example: str = ""
 
 
 @dataclass(frozen=True)
@@ -302,6 +237,9 @@ class Extensions:
     list_columns: list[ListColumn] = field(default_factory=list)
     bulk_actions: list[BulkAction] = field(default_factory=list)
     query_fields: list[QueryField] = field(default_factory=list)
+    query_rows: dict[str, QueryRows] = field(default_factory=dict)
+    # The names of custom fields with their labels.
+    custom_fields: list[Callable[[Session], Mapping[str, Any]]] = field(default_factory=list)
     query_base: QueryBase | None = None
     # Given a piece of a query (`segment:key`), answers (label, address) of what keeps one with it.
     query_users: list[Callable[[Session, str], Iterable[tuple[str, str]]]] = field(
@@ -343,6 +281,10 @@ class Extensions:
         default_factory=dict
     )
     why: list[Callable[[Session, int, datetime], Iterable[str]]] = field(default_factory=list)
+
+    def add_rows(self, *rows: QueryRows) -> None:
+        """Let queries describe these rows; each app has its own list of their fields."""
+        self.query_rows.update({one.key: replace(one, fields=[*one.fields]) for one in rows})
 
     def panels(self, panels: Sequence[Panel], *args: Any) -> list[tuple[Panel, Mapping[str, Any]]]:
         """The panels that have something to show, in order, each with its values."""

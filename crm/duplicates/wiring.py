@@ -18,6 +18,7 @@ from crm.duplicates import (
     models,  # noqa: F401 - tables
 )
 from crm.duplicates.cli import duplicates
+from crm.duplicates.fields import FIELDS
 from crm.duplicates.finding import find_changed
 from crm.duplicates.queries import merged_fields, of_import, waiting_pairs
 from crm.duplicates.routes import bp
@@ -48,6 +49,7 @@ def init_app(app: Flask) -> None:
     known.import_panels.append(Panel("duplicates", "crm/duplicates/of_import.html", 10, _arrived))
     known.jobs.append(PeriodicJob("duplicates.find", DAILY, look))
     known.todo.append(waiting_pairs)
+    known.query_fields.extend(FIELDS)
     known.navigation.append(
         NavEntry("duplicates.index", _("Duplicates"), "intersect", 85, Permission.IMPORT)
     )

@@ -104,6 +104,12 @@ def targeting_fields(session: Session) -> list[str]:
     return list(session.scalars(statement))
 
 
+def custom_fields(session: Session) -> dict[str, Any]:
+    """The custom fields that files brought, by name with their labels."""
+    rows = session.execute(select(CustomField.key, CustomField.label).order_by(CustomField.key))
+    return {row.key: row.label or row.key for row in rows}
+
+
 def waiting_imports(session: Session, viewer: Viewer, at: datetime) -> Iterator[Todo]:
     """The checked imports that nobody has applied yet, for those who may."""
     if viewer.may(Permission.IMPORT):

@@ -13,6 +13,7 @@ from crm.imports import (
     background,
     cli,
     district,
+    fields,
     lineage,  # noqa: F401 - pages of its own on the schools' blueprint
     mapping_routes,
     provenance,
@@ -48,6 +49,9 @@ def init_app(app: Flask) -> None:
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"
     known.todo.append(queries.waiting_imports)
+    known.query_fields.extend(fields.FIELDS)
+    known.add_rows(fields.LINES)
+    known.custom_fields.append(queries.custom_fields)
     known.navigation.append(
         NavEntry("schools.index", _("Schools"), "building", 25, Permission.PEOPLE_VIEW)
     )

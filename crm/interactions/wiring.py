@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from crm.core.extend import Panel, extensions
-from crm.interactions.fields import FIELDS
+from crm.interactions.fields import DID, FIELDS
 from crm.interactions.panels import timeline_panel
 from crm.interactions.routes import bp
 
@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
     known = extensions(app)
     app.register_blueprint(bp)
     known.query_fields.extend(FIELDS)
+    known.add_rows(DID)
     known.alumnus_panels.append(
         Panel("timeline", "crm/interactions/_timeline.html", order=90, load=timeline_panel)
     )

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.alumni.cli import people
 from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
 from crm.core.viewer import Permission
-from crm.mail import cli, history, routes, upkeep
+from crm.mail import cli, finding, history, routes, upkeep
 from crm.web.wiring import csrf
 
 
@@ -27,6 +27,8 @@ def init_app(app: Flask) -> None:
         )
     registry.jobs.append(PeriodicJob("mail.deliver", 30, upkeep.deliver_due))
     registry.jobs.append(PeriodicJob("mail.reconcile", 60, upkeep.settle))
+    registry.query_fields.extend(finding.FIELDS)
+    registry.add_rows(finding.MAIL)
     registry.checks.append(upkeep.checks)
     registry.metrics.append(upkeep.metrics)
     registry.why.append(history.why)

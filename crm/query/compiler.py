@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,13 +21,38 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from crm.core.errors import Invalid
-from crm.core.extend import FieldKind, FieldMatch, QueryContext, QueryField, extensions
-from crm.query.errors import QueryError, UnknownValue, nearest
-from crm.query.nodes import Either, Node, Not, One, Place, Range, Term
+from crm.core.extend import (
+    FieldKind,
+    FieldMatch,
+    QueryBase,
+    QueryContext,
+    QueryField,
+    QueryRows,
+    extensions,
+)
+from crm.query.errors import QueryError, nearest
+from crm.query.meaning import Asked, Meaning, canonical
+from crm.query.nodes import (
+    NAME,
+    Either,
+    Node,
+    Not,
+    One,
+    Place,
+    Range,
+    Rows,
+    Term,
+    any_of,
+    negated,
+    parts,
+)
 from crm.query.parser import parse
+from crm.query.pointing import colon, fault, pointed
+from crm.query.rows import rows_condition, split, takes_none, total_fields
 from crm.query.values import plain, read
 
 FLAG_WORDS = ("is", "has")
+LACKS = "lacks"
 
 
 @dataclass(frozen=True)
@@ -35,7 +60,8 @@ class Compiled:
     """A query ready to run.
 
     `ids` selects the ids of the people; `condition` says the same of a row of alumni, the viewer's
-    wall included. `text` is the canonical form and `node` its tree; `fields` are the keys used.
+    wall included. `text` is the canonical form and `node` its tree; `fields` are the keys used
+    (`did(` for rows) and `meaning` what each word turned out to ask.
     """
 
     ids: Select[Any]
@@ -43,6 +69,7 @@ class Compiled:
     text: str
     node: Node
     fields: frozenset[str]
+    meaning: Meaning
 
 
 def compile_query(text: str, context: QueryContext) -> Compiled:
@@ -52,11 +79,12 @@ def compile_query(text: str, context: QueryContext) -> Compiled:
         raise RuntimeError("no area has registered the table that queries select from")
     if not context.trail:
         context = replace(context, budget=[500])
-    work = _Work(context, registry(extensions().query_fields))
+    known = extensions()
+    work = _Work(context, base, registry(known.query_fields), known.query_rows)
     node = work.resolve(parse(text))
     condition = and_(base.visible(context.viewer), work.condition(node))
     ids = select(base.id).where(condition).correlate(None)
-    return Compiled(ids, condition, str(node), node, frozenset(work.used))
+    return Compiled(ids, condition, str(node), node, frozenset(work.used), work.meaning)
 
 
 def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tuple[int, bool]:
@@ -78,84 +106,133 @@ def registry(fields: Iterable[QueryField]) -> Mapping[str, QueryField]:
 
 @dataclass
 class _Work:
-    """One compilation: what it may use, and what it used."""
+    """One compilation: what it may use, and what it used. `inside` are the rows being described."""
 
     context: QueryContext
+    base: QueryBase
     fields: Mapping[str, QueryField]
+    rows: Mapping[str, QueryRows]
+    inside: QueryRows | None = None
     used: set[str] = field(default_factory=set)
     known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    conditions: dict[Term, ColumnElement[bool]] = field(default_factory=dict)
+    conditions: dict[Node, ColumnElement[bool]] = field(default_factory=dict)
+    meaning: Meaning = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing understood."""
+        self.meaning = Meaning(self.context.session)
 
     def resolve(self, node: Node) -> Node:
         """The tree with fields and choices under their own names; compiles each term on the way."""
         if isinstance(node, Term):
-            return self.term(node)
+            return self.lacking(node) if node.field == LACKS else self.term(node)
+        if isinstance(node, Rows):
+            return self.described(node)
         if isinstance(node, Not):
-            return Not(self.resolve(node.item))
+            return negated(self.resolve(node.item))
+        if isinstance(node, Either):
+            return any_of(self.resolve(item) for item in node.items)
         return replace(node, items=tuple(self.resolve(item) for item in node.items))
 
     def condition(self, node: Node) -> ColumnElement[bool]:
         """The condition on a row of alumni that a resolved tree stands for."""
-        if isinstance(node, Term):
+        if isinstance(node, (Term, Rows)):
             return self.conditions[node]
         if isinstance(node, Not):
             return _opposite(self.condition(node.item))
-        parts = [self.condition(item) for item in node.items]
-        if isinstance(node, Either):
-            return or_(*parts)
-        return and_(true(), *parts)
+        conditions = [self.condition(item) for item in parts(node)]
+        return or_(*conditions) if isinstance(node, Either) else and_(true(), *conditions)
+
+    def lacking(self, term: Term) -> Node:
+        """`lacks:phone` is the opposite of `has:phone`, for each of its values."""
+        each = (replace(term, field="has", values=(value,)) for value in term.values)
+        return any_of([Not(self.term(one)) for one in each])
 
     def term(self, term: Term) -> Term:
         """The term under its own names, its condition remembered."""
         self.spend(len(term.values), term.place)
-        values = []
-        parts = []
+        if term.field == NAME and self.inside and self.inside.default:
+            term = replace(term, field=self.inside.default, values=tuple(_listed(term.values)))
+        asked = []
+        conditions = []
         key = term.field
         for value in term.values:
             found, name = self.find(term, value)
-            match = self.match(found, value, term)
-            parts.append(self.ask(found, replace(match, name=name), value, term))
-            values.append(_canonical(found, value, match))
+            match = replace(self.match(found, value, term), name=name)
+            conditions.append(self.ask(found, match, value, term))
+            asked.append(Asked(found, value, match, self.known.get(found.key, {})))
             self.used.add(found.key)
             if found.kind is not FieldKind.FLAG:
                 key = found.key + name if found.key.endswith(".") else found.key
-        resolved = replace(term, field=key, values=tuple(values))
-        self.conditions[resolved] = or_(*parts)
+        resolved = replace(term, field=key, values=tuple(canonical(one) for one in asked))
+        self.conditions[resolved] = or_(*conditions)
+        self.meaning.asked[resolved] = tuple(asked)
+        return resolved
+
+    def described(self, node: Rows) -> Rows:
+        """The rows with what describes them under its own names, their condition remembered."""
+        self.spend(1, node.place)
+        rows = self.rows.get(node.name)
+        if rows is None:
+            close = nearest(node.name, self.rows)
+            message = f"Nothing is kept as “{node.name}(…)”."
+            if self.inside is not None:
+                message = f"{node.name}(…) cannot stand inside {self.inside.key}(…)."
+            raise fault(message, node.place, f"{close}(" if close else "")
+        work = _Work(
+            self.context, self.base, registry([*rows.fields, *total_fields(rows)]), {}, rows
+        )
+        resolved = replace(node, name=rows.key, item=work.resolve(node.item))
+        single, totals = split(rows, resolved)
+        matches = [(term.field, [one.match for one in work.meaning.asked[term]]) for term in totals]
+        self.conditions[resolved] = rows_condition(
+            self.base, rows, work.condition(single), [work.condition(t) for t in totals],
+            none=takes_none(rows, matches),
+        )  # fmt: skip
+        self.used.add(f"{rows.key}(")
+        self.meaning.rows[resolved] = rows, work.meaning
         return resolved
 
     def spend(self, amount: int, place: Place) -> None:
         """Count terms, those of saved queries inside included."""
         self.context.budget[0] -= amount
         if self.context.budget[0] < 0:
-            raise _error("With the saved queries inside it, this query is too large.", place)
+            raise fault("With the saved queries inside it, this query is too large.", place)
 
     def find(self, term: Term, value: One | Range) -> tuple[QueryField, str]:
         """The field that a term names, and what follows the dot of its name."""
         if term.field in FLAG_WORDS:
-            return self.flag(term, value), ""
+            return self.flag(term, value)
         head, dot, name = term.field.partition(".")
         found = self.fields.get(head + "." if dot and name else term.field)
         if found is not None and found.kind is not FieldKind.FLAG:
             return found, name
-        names = [*self.fields_offered(), *FLAG_WORDS]
+        names = [*self.fields_offered(), *FLAG_WORDS, LACKS]
+        message = f"There is no field “{term.field}”."
+        if self.inside is not None:
+            message = f"{self.inside.key}(…) knows no “{term.field}”."
         raise QueryError(
-            f"There is no field “{term.field}”.", position=term.place.position,
-            length=len(term.field), suggestion=_colon(nearest(term.field, names)),
+            message, position=term.place.position,
+            length=term.place.length if term.field == NAME else len(term.field),
+            suggestion=colon(nearest(term.field, names)),
         )  # fmt: skip
 
-    def flag(self, term: Term, value: One | Range) -> QueryField:
-        """The flag that `is:` or `has:` names."""
+    def flag(self, term: Term, value: One | Range) -> tuple[QueryField, str]:
+        """The flag that `is:` or `has:` names, and what follows its dot (`has:custom.club`)."""
         offered = {
             plain(name.partition(":")[2]): field
             for name, field in self.fields.items()
             if field.kind is FieldKind.FLAG and name.startswith(f"{term.field}:")
         }
-        if isinstance(value, One) and plain(value.text) in offered:
-            return offered[plain(value.text)]
         text = value.text if isinstance(value, One) else str(value)
+        if isinstance(value, One) and plain(text) in offered:
+            return offered[plain(text)], ""
+        head, dot, name = text.partition(".")
+        if isinstance(value, One) and name and head.lower() + dot in offered:
+            return offered[head.lower() + dot], name
         close = nearest(text, [field.key.partition(":")[2] for field in offered.values()])
         suggestion = f"{term.field}:{close}" if close else ""
-        raise _error(f"{term.field}: knows no “{text}”.", value.place, suggestion)
+        raise fault(f"{term.field}: knows no “{text}”.", value.place, suggestion)
 
     def fields_offered(self) -> list[str]:
         """Names that may stand before a colon."""
@@ -165,12 +242,12 @@ class _Work:
         """What the value asks of the field."""
         if found.kind is FieldKind.FLAG:
             return FieldMatch()
-        if found.choices and found.key not in self.known:
+        if found.choices and found.kind is FieldKind.CHOICE and found.key not in self.known:
             self.known[found.key] = found.choices(self.context.session)
         try:
             return read(found, value, self.context.at, self.known.get(found.key, {}))
         except Invalid as error:
-            raise _pointed(error, value, term) from error
+            raise pointed(error, value, term) from error
 
     def ask(
         self, found: QueryField, match: FieldMatch, value: One | Range, term: Term
@@ -179,22 +256,7 @@ class _Work:
         try:
             return found.condition(match, self.context)
         except Invalid as error:
-            raise _pointed(error, value, term) from error
-
-
-def _pointed(error: Invalid, value: One | Range, term: Term) -> QueryError:
-    """The error, pointing at the value (or the name after the dot), with the nearest choice."""
-    if not isinstance(error, UnknownValue):
-        return _error(str(error), value.place)
-    wrong, place = (
-        value.text if isinstance(value, One) else _unknown(value, error.choices),
-        value.place,
-    )
-    if error.name:
-        start = term.place.position + len(term.field) - len(error.name)
-        wrong, place = error.name, Place(start, len(error.name))
-    close = nearest(wrong, error.choices)
-    return _error(str(error), place, f'"{close}"' if " " in close else close)
+            raise pointed(error, value, term) from error
 
 
 def _opposite(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -204,36 +266,10 @@ def _opposite(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return condition.is_not(true())
 
 
-def _unknown(value: Range, choices: Sequence[str]) -> str:
-    """The end of a range that is none of the choices."""
-    ends = [end.text for end in (value.low, value.high) if end is not None]
-    known = {plain(choice) for choice in choices}
-    return next((text for text in ends if plain(text) not in known), ends[0])
-
-
-def _canonical(found: QueryField, value: One | Range, match: FieldMatch) -> One | Range:
-    """The value as the canonical text has it: a choice by its key, everything else as written."""
-    if found.kind is FieldKind.FLAG and isinstance(value, One):
-        return replace(value, text=found.key.partition(":")[2], quoted=False)
-    if found.kind is not FieldKind.CHOICE:
-        return value
-    if isinstance(value, One):
-        return _keyed(value, match.low)
-    return replace(
-        value,
-        low=_keyed(value.low, match.low) if value.low else None,
-        high=_keyed(value.high, match.high) if value.high else None,
-    )
-
-
-def _keyed(value: One, key: str) -> One:
-    bare = not any(c in key for c in ' \t()",') and ".." not in key
-    return replace(value, text=key, quoted=not bare)
-
-
-def _colon(name: str) -> str:
-    return f"{name}:" if name else ""
-
-
-def _error(message: str, place: Place, suggestion: str = "") -> QueryError:
-    return QueryError(message, position=place.position, length=place.length, suggestion=suggestion)
+def _listed(values: Iterable[One | Range]) -> Iterable[One | Range]:
+    """Bare words such as `talk_given,mentoring` as the list that they are after a field."""
+    for value in values:
+        if isinstance(value, Range) or value.quoted:
+            yield value
+        else:
+            yield from (replace(value, text=part) for part in value.text.split(",") if part)

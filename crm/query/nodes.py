@@ -90,7 +90,19 @@ class Either:
         return " or ".join(str(item) for item in self.items)
 
 
-Node = Term | Not | All | Either
+@dataclass(frozen=True)
+class Rows:
+    """`name(item)`: people with a row of that name which the item describes, all of it in one."""
+
+    name: str
+    item: Node
+    place: Place = dataclasses.field(default=Place(), compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.item})"
+
+
+Node = Term | Not | All | Either | Rows
 
 
 def all_of(items: Iterable[Node]) -> Node:
@@ -110,21 +122,24 @@ def negated(item: Node) -> Node:
     return item.item if isinstance(item, Not) else Not(item)
 
 
+def parts(node: Node) -> tuple[Node, ...]:
+    """What a node is made of; a term of nothing."""
+    if isinstance(node, Term):
+        return ()
+    return (node.item,) if isinstance(node, (Not, Rows)) else node.items
+
+
 def terms(node: Node) -> Iterator[Term]:
-    """Every term of a query, from left to right."""
+    """Every term of a query, those inside rows included, from left to right."""
     if isinstance(node, Term):
         yield node
-        return
-    for item in (node.item,) if isinstance(node, Not) else node.items:
+    for item in parts(node):
         yield from terms(item)
 
 
 def depth(node: Node) -> int:
     """How deep the query is nested; a single term is 1."""
-    if isinstance(node, Term):
-        return 1
-    items = (node.item,) if isinstance(node, Not) else node.items
-    return 1 + max((depth(item) for item in items), default=0)
+    return 1 + max((depth(item) for item in parts(node)), default=0)
 
 
 def _inner(node: Node) -> str:

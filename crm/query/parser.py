@@ -16,6 +16,7 @@ from crm.query.nodes import (
     One,
     Place,
     Range,
+    Rows,
     Term,
     all_of,
     any_of,
@@ -35,6 +36,7 @@ any_of: all_of (OR all_of)*
 all_of: item (AND? item)*
 ?item: (MINUS | NOT) item -> negation
      | LPAR any_of RPAR   -> group
+     | ROWS any_of? RPAR  -> rows
      | TERM               -> term
      | WORD               -> word
      | STRING             -> phrase
@@ -42,6 +44,7 @@ all_of: item (AND? item)*
 OR.3: /(or|OR)(?=[\s()"]|$)/
 AND.3: /(and|AND)(?=[\s()"]|$)/
 NOT.3: /(not|NOT)(?=[\s()"]|$)/
+ROWS.3: /(?!(?:and|or|not|AND|OR|NOT)\()[^\W\d]\w*\(/
 TERM.2: /[^\W\d][\w.\-]*:(?:"(?:[^"\\]|\\.)*"|[^\s()"])*/s
 STRING: /"(?:[^"\\]|\\.)*"/s
 WORD: /[^\s()":\-][^\s()":]*/
@@ -113,6 +116,14 @@ class _Reader(Transformer[Token, Node]):
         if depth(node) > MAX_DEPTH:
             raise _fault(f"Brackets stand at most {MAX_DEPTH} deep.", _place(items[0]))
         return node
+
+    def rows(self, items: list[Any]) -> Node:
+        inside = _nodes(items)
+        node = inside[0] if inside else All()
+        place = _place(items[0])
+        if depth(node) > MAX_DEPTH:
+            raise _fault(f"Brackets stand at most {MAX_DEPTH} deep.", place)
+        return Rows(items[0][:-1].lower(), node, Place(place.position, place.length - 1))
 
     def term(self, items: list[Any]) -> Node:
         return _term(items[0])
@@ -225,8 +236,8 @@ def _last_open(text: str) -> int | None:
     """Where the innermost bracket stands that nothing closes."""
     opened = []
     for token in PARSER.lex(text):
-        if token.type == "LPAR":
-            opened.append(token.start_pos)
+        if token.type in ("LPAR", "ROWS"):
+            opened.append((token.start_pos or 0) + len(token) - 1)
         elif token.type == "RPAR" and opened:
             opened.pop()
     return opened[-1] if opened else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from crm.core.errors import Invalid
@@ -15,7 +16,8 @@ from crm.query.errors import UnknownValue
 from crm.query.nodes import One, Range
 
 LARGEST = 2**31 - 1
-AGE = re.compile(r"(\d{1,4})([dwmyDWMY])")
+AGE = re.compile(r"(\+?)([0-9]{1,4})([dwmyDWMY])")
+AMOUNT = re.compile(r"-?\$?([0-9]{1,9}(?:\.[0-9]{1,4})?)")
 DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
@@ -33,23 +35,25 @@ def read(
 
     `choices` are the field's own; `at` is the moment that ages such as `90d` count back from.
     """
-    if field.kind is FieldKind.NUMBER:
-        return _numbers(value)
+    if field.kind in (FieldKind.NUMBER, FieldKind.AMOUNT):
+        return _numbers(value, _number if field.kind is FieldKind.NUMBER else _amount)
     if field.kind is FieldKind.DATE:
-        return _moments(value, at)
+        return _moments(value, at, ahead=field.ahead)
     if field.kind is FieldKind.CHOICE:
         return _choices(field, value, choices)
+    if isinstance(value, Range) and field.kind is FieldKind.ANY:
+        return _either(value, at)
     if isinstance(value, Range):
         raise Invalid(f"{field.key}: takes no range.")
     return FieldMatch(value.text, value.text, exact=value.quoted)
 
 
-def _numbers(value: One | Range) -> FieldMatch:
+def _numbers(value: One | Range, number_of: Callable[[One], Any]) -> FieldMatch:
     if isinstance(value, One):
-        number = _number(value)
+        number = number_of(value)
         return FieldMatch(number, number)
-    low = _number(value.low) if value.low else None
-    high = _number(value.high) if value.high else None
+    low = number_of(value.low) if value.low else None
+    high = number_of(value.high) if value.high else None
     if low is not None and high is not None and low > high:
         raise Invalid("The range is the wrong way round.")
     return FieldMatch(low, high)
@@ -62,6 +66,21 @@ def _number(value: One) -> int:
     if len(digits) > 10 or int(digits) > LARGEST:
         raise Invalid("That number is too large.")
     return int(value.text)
+
+
+def _amount(value: One) -> Decimal:
+    match = AMOUNT.fullmatch(value.text)
+    if match is None:
+        raise Invalid(f"“{value.text}” is not a number such as 12 or 12.50.")
+    return -Decimal(match[1]) if value.text.startswith("-") else Decimal(match[1])
+
+
+def _either(value: Range, at: datetime) -> FieldMatch:
+    """A range of numbers if its ends are some, else of dates; a year alone is a number."""
+    ends = [end for end in (value.low, value.high) if end is not None]
+    if all(AMOUNT.fullmatch(end.text) for end in ends):
+        return _numbers(value, _amount)
+    return _moments(value, at, ahead=False)
 
 
 def _choices(field: QueryField, value: One | Range, choices: Mapping[str, Any]) -> FieldMatch:
@@ -91,30 +110,38 @@ def _choice(field: QueryField, value: One, choices: Mapping[str, Any]) -> str:
     )
 
 
-def _moments(value: One | Range, at: datetime) -> FieldMatch:
-    """Days, months and years of the calendar, or ages: `30d..90d` is from 90 to 30 days ago."""
+def _moments(value: One | Range, at: datetime, *, ahead: bool) -> FieldMatch:
+    """Days, months and years of the calendar, or ages: `30d..90d` is from 90 to 30 days ago.
+
+    `+30d` is so far ahead. What lies ahead is no age: `30d` of a field whose values may (`ahead`)
+    ends at the moment itself.
+    """
     if isinstance(value, One):
-        age = _age(value, at)
-        return FieldMatch(age, None) if age else FieldMatch(*_day(value))
-    low_age = _age(value.low, at) if value.low else None
-    high_age = _age(value.high, at) if value.high else None
-    by_age = (low_age or not value.low) and (high_age or not value.high)
-    if by_age:
-        low, high = high_age, low_age
+        age = age_of(value, at)
+        if age is None:
+            return FieldMatch(*_day(value))
+        if value.text.startswith("+"):
+            return FieldMatch(at, age)
+        return FieldMatch(age, at if ahead else None)
+    ends = [end for end in (value.low, value.high) if end is not None]
+    ages = all(age_of(end, at) for end in ends)
+    if ages and not any(end.text.startswith("+") for end in ends):
+        low = age_of(value.high, at) if value.high else None
+        high = age_of(value.low, at) if value.low else (at if ahead else None)
     else:
-        low = low_age or (_day(value.low)[0] if value.low else None)
-        high = high_age or (_day(value.high)[1] if value.high else None)
+        low = (age_of(value.low, at) or _day(value.low)[0]) if value.low else None
+        high = (age_of(value.high, at) or _day(value.high)[1]) if value.high else None
     if low is not None and high is not None and low >= high:
         raise Invalid("The range is the wrong way round.")
     return FieldMatch(low, high)
 
 
-def _age(value: One, at: datetime) -> datetime | None:
-    """The moment so long ago, or None if the value is not an age such as 90d, 6w, 3m or 2y."""
+def age_of(value: One, at: datetime) -> datetime | None:
+    """The moment so long ago, or with a plus ahead; None if the value is no age such as 90d."""
     match = AGE.fullmatch(value.text)
     if match is None:
         return None
-    amount, unit = int(match[1]), match[2].lower()
+    amount, unit = int(match[2]) * (-1 if match[1] else 1), match[3].lower()
     try:
         if unit in "dw":
             return at - timedelta(days=amount * (7 if unit == "w" else 1))
@@ -123,7 +150,8 @@ def _age(value: One, at: datetime) -> datetime | None:
         last = calendar.monthrange(year, month + 1)[1]
         return at.replace(year=year, month=month + 1, day=min(at.day, last))
     except (ValueError, OverflowError) as error:
-        raise Invalid(f"“{value.text}” is too long ago.") from error
+        away = "far ahead" if match[1] else "long ago"
+        raise Invalid(f"“{value.text}” is too {away}.") from error
 
 
 def _day(value: One) -> tuple[datetime, datetime]:

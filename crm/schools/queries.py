@@ -48,6 +48,16 @@ def cluster_choices(session: Session, viewer: Viewer) -> list[tuple[int, str]]:
     return [(cluster_id, name) for cluster_id, name in session.execute(statement)]
 
 
+def school_names(session: Session) -> Mapping[str, Any]:
+    """The names of all schools by themselves, for whoever completes a query."""
+    return {name: name for name in session.scalars(select(School.name).order_by(School.name))}
+
+
+def cluster_names(session: Session) -> Mapping[str, Any]:
+    """The names of all clusters by themselves."""
+    return {name: name for name in session.scalars(select(Cluster.name).order_by(Cluster.name))}
+
+
 def find_school(session: Session, text: str) -> School | None:
     """The school that a text names by NCES id, local code or any of its names, or None."""
     school_id = school_named(session, text, every_school(session))

@@ -9,6 +9,7 @@ from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.viewer import Permission
 from lifecycle.campaigns import cards, queries
 from lifecycle.campaigns.cli import campaigns
+from lifecycle.campaigns.fields import FIELDS, MAILED_BY
 from lifecycle.campaigns.routes import bp
 
 
@@ -26,3 +27,5 @@ def init_app(app: Flask) -> None:
     registry.todo.append(cards.to_do)
     registry.first_steps.append(cards.first_step)
     registry.query_users.append(queries.campaigns_that_name)
+    registry.query_fields.extend(FIELDS)
+    registry.query_rows["mail"].fields.append(MAILED_BY)

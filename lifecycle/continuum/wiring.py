@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import ListColumn, Panel, extensions
 from lifecycle.continuum import models  # noqa: F401 - tables
 from lifecycle.continuum.explain import why
-from lifecycle.continuum.fields import FIELDS
+from lifecycle.continuum.fields import FIELDS, MOVES
 from lifecycle.continuum.panels import alumnus_panel, home_card, stages_of
 
 
@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     """Register query fields, the map on the home page and the panel on a person's page."""
     known = extensions(app)
     known.query_fields.extend(FIELDS)
+    known.add_rows(MOVES)
     known.why.append(why)
     for table in ("standing", "standing_move"):
         known.derived[table] = "alumnus_id in ({gone})"

@@ -8,9 +8,14 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
+from crm.alumni.conditions import words
 from crm.alumni.models import Alumnus
-from crm.core.extend import FieldKind, FieldMatch, QueryContext, QueryField
-from lifecycle.journeys.models import IS_INSIDE, Enrollment, Journey
+from crm.core.extend import FieldMatch, QueryContext, QueryRows
+from crm.mail.models import Message
+from crm.query.kinds import choice, date, flag, in_range, in_time, is_key, number, text, words_of
+from crm.query.rows import times
+from lifecycle.journeys.models import IS_INSIDE, Enrollment, Journey, StepRun
+from lifecycle.journeys.words import ENDS, PLACES
 
 
 def journey_choices(session: Session) -> dict[str, Any]:
@@ -36,13 +41,46 @@ def _enrolled(match: FieldMatch, *more: ColumnElement[bool]) -> ColumnElement[bo
     )
 
 
+def _mailed_by(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
+    return Message.origin.startswith(f"journey:{match.low}/", autoescape=True)
+
+
+def _key_is(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
+    key: ColumnElement[bool] = Journey.key == match.low
+    return key
+
+
 FIELDS = (
-    QueryField(
-        "journey", _("Is in the journey"), FieldKind.CHOICE, inside,
-        choices=journey_choices, example="journey:welcome",
-    ),
-    QueryField(
-        "entered", _("Ever entered the journey"), FieldKind.CHOICE, entered,
-        choices=journey_choices, example="entered:welcome",
-    ),
+    choice("journey", _("Is in the journey"), inside, _("are in the journey %(value)s"),
+           "journey:welcome", choices=journey_choices),
+    choice("entered", _("Ever entered the journey"), entered,
+           _("ever entered the journey %(value)s"), "entered:welcome", choices=journey_choices),
 )  # fmt: skip
+ENROLLED = QueryRows(
+    "enrolled", _("One way through a journey"), _("entered a journey"), Enrollment.alumnus_id, [
+        choice("journey", _("Journey"), _key_is, choices=journey_choices),
+        choice("state", _("Where they are"), is_key(Enrollment.state), choices=words_of(PLACES)),
+        number("step", _("Number of the next step"), in_range(Enrollment.step_no)),
+        text("ended_by", _("How it ended"), words(Enrollment.end_reason), choices=words_of(ENDS)),
+        date("when", _("Entered"), in_time(Enrollment.entered_at)),
+        date("ended", _("Ended"), in_time(Enrollment.ended_at)),
+        date("goal", _("Goal reached"), in_time(Enrollment.goal_at)),
+        flag("has:goal", _("Goal reached"), lambda: Enrollment.goal_at.is_not(None)),
+    ],
+    belongs=lambda: (Journey.id == Enrollment.journey_id,), default="journey",
+    totals=(times(_("How many")),), example="enrolled(journey:welcome has:goal ended:1y)",
+)  # fmt: skip
+STEPPED = QueryRows(
+    "step", _("One step of a journey"), _("took a step of a journey"), Enrollment.alumnus_id, [
+        choice("journey", _("Journey"), _key_is, choices=journey_choices),
+        number("no", _("Number of the step"), in_range(StepRun.step_no)),
+        text("outcome", _("Outcome"), words(StepRun.outcome)),
+        date("when", _("When"), in_time(StepRun.at)),
+    ],
+    belongs=lambda: (
+        Journey.id == Enrollment.journey_id, StepRun.enrollment_id == Enrollment.id
+    ),
+    default="journey", totals=(times(_("How many")),),
+    example="step(journey:welcome outcome:yes when:90d)",
+)  # fmt: skip
+MAILED_BY = choice("journey", _("Journey"), _mailed_by, choices=journey_choices)

@@ -10,7 +10,7 @@ from crm.core.viewer import Permission
 from lifecycle.journeys import gates, models  # noqa: F401 - tables
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
-from lifecycle.journeys.fields import FIELDS
+from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
 from lifecycle.journeys.home import first_step, to_do
 from lifecycle.journeys.routes import bp
 from lifecycle.journeys.uses import journey_origins, journeys_that_name
@@ -20,6 +20,8 @@ def init_app(app: Flask) -> None:
     """Register pages, commands, fields, the panel on a person's page and the send gate."""
     known = extensions(app)
     known.query_fields.extend(FIELDS)
+    known.add_rows(ENROLLED, STEPPED)
+    known.query_rows["mail"].fields.append(MAILED_BY)
     known.why.append(why)
     known.derived["step_run"] = (
         "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from flask import Flask
-from flask_babel import lazy_gettext as _
 
-from crm.core.extend import Deed, FieldKind, Panel, Personal, QueryField, extensions
+from crm.core.extend import Deed, Panel, Personal, extensions
 from segments.clearance import models  # noqa: F401 - tables
+from segments.clearance.fields import CLEARANCES, CLEARED
 from segments.clearance.panel import load, why
-from segments.clearance.queries import holds_level
 from segments.clearance.routes import bp
-
-CLEARED = QueryField(
-    key="cleared",
-    label=_("Clearance held today, at least level"),
-    kind=FieldKind.NUMBER,
-    condition=holds_level,
-    example="cleared:2",
-)
 
 
 def init_app(app: Flask) -> None:
@@ -25,6 +16,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     known = extensions(app)
     known.query_fields.append(CLEARED)
+    known.add_rows(CLEARANCES)
     known.why.append(why)
     known.personal["clearance"] = Personal(Deed.EMPTIED, values="proof = ''")
     known.alumnus_panels.append(

@@ -45,5 +45,5 @@ def _choices(session: Session) -> Mapping[str, Any]:
 
 SEGMENT = QueryField(
     "segment", _("Segment"), FieldKind.CHOICE, in_segment, choices=_choices,
-    example="segment:young-mentors",
+    example="segment:young-mentors", says=_("are in the segment %(value)s"),
 )  # fmt: skip

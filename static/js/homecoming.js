@@ -1,7 +1,9 @@
 // Progressive enhancement only: every page works without this file.
+import { completeQueries } from "./complete.js";
 import { confirmForms } from "./confirm.js";
 import { countQueries } from "./count.js";
 import { focusKeys } from "./keys.js";
+import { previewQueries } from "./preview.js";
 import { liveSearch } from "./search.js";
 import { refreshBlocks } from "./refresh.js";
 import { submitOnce } from "./submit.js";
@@ -9,6 +11,8 @@ import { submitOnce } from "./submit.js";
 confirmForms();
 submitOnce();
 focusKeys();
+completeQueries();
 liveSearch();
 countQueries();
+previewQueries();
 refreshBlocks();

@@ -69,7 +69,7 @@ def save_segment(page: Page) -> None:
     page.get_by_label("Name or query").press_sequentially('school:"Ferry Street"')
     expect(page.locator("#results")).to_contain_text("5 people")
     page.get_by_role("link", name="Save as a segment").click()
-    expect(page.locator("#segment-count")).to_contain_text("5")
+    expect(page.locator("#query-preview")).to_contain_text("5 people")
     page.get_by_label("Name").fill("Ferry Street")
     press(page, "Save")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ferry Street")

@@ -19,7 +19,9 @@ LETTERS = {"campaigns.preview_html", "mailbox.html", "mail.html"}
 """Endpoints that answer a letter for a frame, built by the mail area's own rules."""
 
 
-PIECES = {"bulk.progress", "door.counts", "exports.progress", "imports.progress"}
+PIECES = {
+    "bulk.progress", "composing.preview", "door.counts", "exports.progress", "imports.progress"
+}
 """Endpoints that answer a piece of a page, fetched by its script."""
 
 
