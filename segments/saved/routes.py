@@ -67,7 +67,8 @@ def edit(key: str) -> Any:
     """Change a segment's name or query."""
     session, viewer = db.session(), current_viewer()
     segment = queries.load_segment(session, key)
-    form = SegmentForm(data={"name": segment.name, "q": segment.query})
+    query = request.args.get("q", segment.query)
+    form = SegmentForm(data={"name": segment.name, "q": query})
     if form.validate_on_submit():
         values = {"name": form.name.data, "query": form.q.data or ""}
         try:

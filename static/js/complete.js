@@ -12,7 +12,7 @@ class Choices {
     this.list.className = "hc-choices";
     this.list.hidden = true;
     this.list.setAttribute("role", "listbox");
-    this.list.setAttribute("aria-label", field.labels?.[0]?.textContent.trim() ?? "");
+    this.list.setAttribute("aria-label", field.dataset.completeLabel ?? "");
     field.after(this.list);
     if (field.tagName === "INPUT") field.setAttribute("role", "combobox");
     field.setAttribute("aria-autocomplete", "list");

@@ -1,4 +1,5 @@
 // Progressive enhancement only: every page works without this file.
+import { boards } from "./board.js";
 import { completeQueries } from "./complete.js";
 import { confirmForms } from "./confirm.js";
 import { countQueries } from "./count.js";
@@ -15,4 +16,5 @@ completeQueries();
 liveSearch();
 countQueries();
 previewQueries();
+boards();
 refreshBlocks();

@@ -136,6 +136,7 @@ def seed(make: Make) -> District:
         **_duplicates(make, person, other),
         **_events(make, person, school),
         **_lineage(make, school),
+        "composing.build?": "?q=class:2015+(way:speak+or+is:senior)+did(gift)+-(a+(b+or+c))",
     }
     return District(users, places)
 
