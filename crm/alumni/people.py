@@ -28,11 +28,10 @@ from crm.alumni.models import (
     Way,
 )
 from crm.alumni.names import full_name
-from crm.core.database import among
 from crm.core.extend import extensions
 from crm.query import Compiled, up_to
 from crm.schools.models import School
-from crm.web.paging import PAGE, Page, keyset
+from crm.web.paging import PAGE, Page, keyset, page_of, page_window
 
 COUNTED = 1_000
 MANY_NAMES = 20_000
@@ -71,11 +70,12 @@ def people_page(
     """
     if not compiled.fields:
         return _walked(session, compiled, after, size, up_to(compiled, COUNTED))
-    ids, following, count = _gathered(session, compiled, after, size)
-    if ids is None:
+    page, count = _gathered(session, compiled, after, size)
+    if page is None:
         exact = up_to(compiled, COUNTED) if count == 0 else literal(count)
         return _walked(session, compiled, after, size, exact)
-    return PeoplePage(_lines(session, ids), following, min(count, COUNTED), count > COUNTED)
+    items = [_line(row) for row in page.items]
+    return PeoplePage(items, page.after, min(count, COUNTED), count > COUNTED)
 
 
 def _walked(
@@ -91,30 +91,28 @@ def _walked(
 
 def _gathered(
     session: Session, compiled: Compiled, after: str | None, size: int
-) -> tuple[list[int] | None, str | None, int]:
-    """(ids of the page, what follows, how many matches); no ids if there are too many to sort.
+) -> tuple[Page[Any] | None, int]:
+    """(the page, how many matches), in one statement; no page if there are too many to sort.
 
     A place after the last of the gathered tells no count: then it is 0.
     """
     enough = MANY_NAMES if "name" in compiled.fields else COUNTED
-    some = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
-    hits = some.subquery("some")
-    counted = select(hits, func.count().over().label("total")).subquery("hits")
-    keys = [counted.c.sort_key, counted.c.id]
-    page = keyset(session, select(counted.c.id, counted.c.total), keys, after=after, size=size)
-    total = page.items[0].total if page.items else 0
-    if total > enough or (after and not page.items):
-        return None, None, total
-    return [row.id for row in page.items], page.after, total
-
-
-def _lines(session: Session, ids: Sequence[int]) -> list[PersonLine]:
-    """The people of these ids as lines, in the order of the ids."""
-    if not ids:
-        return []
-    found = session.execute(select(*LINE).where(among(Alumnus.id, ids)))
-    lines = {row.id: _line(row) for row in found}
-    return [lines[alumnus_id] for alumnus_id in ids if alumnus_id in lines]
+    matches = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
+    hits = matches.cte("hits").prefix_with("materialized", dialect="postgresql")
+    total = select(func.count()).select_from(hits).scalar_subquery()
+    keys = [hits.c.sort_key, hits.c.id]
+    window = page_window(select(hits.c.id), keys, after=after, size=size).subquery("window")
+    # One row above the page tells that more follow; its line is made for nothing.
+    lines = (
+        select(*LINE, window.c.key_0, window.c.key_1, total.label("total"))
+        .join(window, window.c.id == Alumnus.id)
+        .order_by(window.c.key_0, window.c.key_1)
+    )
+    rows = session.execute(lines).all()
+    count = rows[0].total if rows else 0
+    if count > enough or (after and not rows):
+        return None, count
+    return page_of(rows, len(keys), size), count
 
 
 def _line(row: Any) -> PersonLine:

@@ -58,6 +58,19 @@ def keyset(
 
     The rows come with their key values appended as extra columns named `key_0`, `key_1`, …
     """
+    window = page_window(statement, keys, after=after, descending=descending, size=size)
+    return page_of(session.execute(window).all(), len(keys), size)
+
+
+def page_window(
+    statement: Select[*tuple[Any, ...]],
+    keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
+    *,
+    after: str | None,
+    descending: bool = False,
+    size: int = PAGE,
+) -> Select[*tuple[Any, ...]]:
+    """The statement of a page, one row longer than the page, for whoever joins to it."""
     place = decode(after, len(keys))
     if place is not None:
         bounds = [_typed(value, key) for value, key in zip(place, keys, strict=True)]
@@ -66,11 +79,15 @@ def keyset(
             statement = statement.where(left < right if descending else left > right)
     order = [key.desc() if descending else key.asc() for key in keys]
     labelled = [key.label(f"key_{n}") for n, key in enumerate(keys)]
-    rows = session.execute(statement.add_columns(*labelled).order_by(*order).limit(size + 1)).all()
-    more = len(rows) > size
-    rows = rows[:size]
-    last = [getattr(rows[-1], f"key_{n}") for n in range(len(keys))] if more else None
-    return Page(rows, encode(last) if last else None)
+    return statement.add_columns(*labelled).order_by(*order).limit(size + 1)
+
+
+def page_of(rows: Sequence[Any], keys: int, size: int) -> Page[Any]:
+    """The page out of the rows of its window, which have `key_0`, `key_1`, … and are in order."""
+    shown = rows[:size]
+    if len(rows) <= size:
+        return Page(shown, None)
+    return Page(shown, encode([getattr(shown[-1], f"key_{n}") for n in range(keys)]))
 
 
 def _typed(value: Any, key: Any) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.database import db
+from crm.core.database import among, db
 from crm.core.viewer import Permission, Viewer
 from crm.web.charts import heat
 from lifecycle.continuum.explain import day, move_line, reasons
@@ -65,5 +65,7 @@ def alumnus_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str
 
 def stages_of(session: Session, ids: Sequence[int], at: datetime) -> Mapping[int, str]:
     """The name of each person's stage; whom no tick has placed yet is left out."""
-    statement = select(Standing.alumnus_id, Standing.stage).where(Standing.alumnus_id.in_(ids))
-    return {row.alumnus_id: label(row.stage) for row in session.execute(statement)}
+    statement = select(Standing.alumnus_id, Standing.stage).where(among(Standing.alumnus_id, ids))
+    rows = session.execute(statement).all()
+    names = {stage: label(stage) for stage in {row.stage for row in rows}}
+    return {row.alumnus_id: names[row.stage] for row in rows}

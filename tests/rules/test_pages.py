@@ -20,7 +20,11 @@ LETTERS = {"campaigns.preview_html", "mailbox.html", "mail.html"}
 
 
 PIECES = {
-    "bulk.progress", "composing.preview", "door.counts", "exports.progress", "imports.progress"
+    "bulk.progress",
+    "composing.preview",
+    "door.counts",
+    "exports.progress",
+    "imports.progress",
 }
 """Endpoints that answer a piece of a page, fetched by its script."""
 
