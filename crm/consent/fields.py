@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ContactKind, ContactPoint
 from crm.consent.models import ConsentEntry, Suppression
-from crm.consent.panel import SOURCES, STATES, SUPPRESSIONS
 from crm.consent.queries import address_suppressed, hashed, refuses, topics
-from crm.consent.words import topic_name
+from crm.consent.words import SOURCES, STATES, SUPPRESSIONS, topic_name
 from crm.core.extend import FieldKind, FieldMatch, QueryContext, QueryField, QueryRows
 from crm.query.kinds import choice, date, flag, in_time, is_key, words_of
 from crm.query.rows import times

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.alumni.access import visible_alumni
-from crm.alumni.fields import name_matches
+from crm.alumni.conditions import name_matches
 from crm.alumni.models import Alumnus
 from crm.alumni.names import fold
 from crm.core.errors import Conflict

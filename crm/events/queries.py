@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Integer, false, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
-from crm.alumni.fields import name_matches
+from crm.alumni.conditions import name_matches
 from crm.alumni.models import Alumnus
 from crm.alumni.names import fold
 from crm.core.viewer import Viewer
