@@ -61,8 +61,7 @@ def deliver(
 ) -> DeliveryReport:  # fmt: skip
     """Hand over what is due at a moment; with `until_dry` again and again until nothing is.
 
-    Commits batch by batch. `transport` stands in for the one in the settings; `batch` caps how
-    many messages are claimed at once.
+    Commits batch by batch, of `batch` messages at most; `transport` replaces that of the settings.
     """
     with standing_in(app):
         report = DeliveryReport()
