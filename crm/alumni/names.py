@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Protocol
 
 from anyascii import anyascii
@@ -71,6 +73,32 @@ def sort_key(person: Named) -> str:
     family = _latin(person.family_name or person.given_name)
     given = _latin(person.given_name if person.family_name else "")
     return f"{family} {given}".strip()
+
+
+def name_keys(
+    given: Sequence[str],
+    middle: Sequence[str],
+    family: Sequence[str],
+    _suffix: Sequence[str],
+    preferred: Sequence[str],
+    former: Sequence[str],
+) -> list[str]:
+    """`name_key` of many people, from the columns of their names."""
+    columns = [map(_words, column) for column in (given, preferred, middle, family, former)]
+    return [" ".join(dict.fromkeys(chain(*row))) for row in zip(*columns, strict=True)]
+
+
+def sort_keys(given: Sequence[str], family: Sequence[str]) -> list[str]:
+    """`sort_key` of many people, from the columns of their names."""
+    return [
+        f"{_latin(f or g)} {_latin(g if f else '')}".strip()
+        for g, f in zip(given, family, strict=True)
+    ]
+
+
+def family_keys(given: Sequence[str], family: Sequence[str]) -> list[str]:
+    """The words of each family name; of a mononym where there is none."""
+    return [" ".join(_words(f or g)) for g, f in zip(given, family, strict=True)]
 
 
 def full_name(person: Named) -> str:

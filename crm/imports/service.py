@@ -44,7 +44,7 @@ from crm.imports.people.writing import write_people
 from crm.imports.reader import Table, open_table
 from crm.imports.staging import (
     Progress,
-    copy_rows,
+    copy_text,
     create_stage,
     lock_imports,
     prepare_session,
@@ -209,7 +209,7 @@ def _copy(
     )  # fmt: skip
     rows.contacts.school_domains |= school_domains
     if known is None or not known.all:
-        copy_rows(session, STAGE, job.schema.copied, rows.staged(known), progress=progress)
+        copy_text(session, STAGE, job.schema.copied, rows.staged(known, progress))
     session.execute(text(f"create index on {STAGE} (line)"))
     session.execute(text("set local default_statistics_target = 10"))
     session.execute(text(f"analyze {STAGE}"))

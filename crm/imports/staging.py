@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 Progress = Callable[[int], None]
+NULL = "\\N"
 IMPORT_LOCK = 7_312_001
 """The advisory lock that every import which makes people holds while it looks and writes."""
 
@@ -57,6 +58,34 @@ def copy_text(session: Session, name: str, columns: Sequence[str], blocks: Itera
     with connection.cursor() as cursor, cursor.copy(_copy_into(name, columns)) as copy:
         for block in blocks:
             copy.write(block)
+
+
+def text_block(columns: Sequence[Sequence[Any]]) -> str:
+    """Columns side by side as lines of COPY's text form; a column holds one type, and None."""
+    rows = map("\t".join, zip(*map(_as_text, columns), strict=True))
+    return "".join([f"{row}\n" for row in rows])
+
+
+def _as_text(column: Sequence[Any]) -> Sequence[str]:
+    """A column's values as COPY reads them."""
+    told = [value for value in column if value is not None]
+    if not told:
+        return [NULL] * len(column)
+    if not isinstance(told[0], str):
+        return [NULL if value is None else str(value) for value in column]
+    joined = "".join(told)
+    if "\\" in joined or not joined.isprintable():
+        return [NULL if value is None else _escaped(value) for value in column]
+    if len(told) == len(column):
+        return column
+    return [NULL if value is None else value for value in column]
+
+
+def _escaped(value: str) -> str:
+    for sign, written in (("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
+        if sign in value:
+            value = value.replace(sign, written)
+    return value
 
 
 def _copy_into(name: str, columns: Sequence[str]) -> sql.Composed:

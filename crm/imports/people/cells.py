@@ -72,7 +72,9 @@ class Cells:
         if joined.isascii() and joined.isprintable() and "  " not in joined:
             texts = [cell.strip() for cell in column]
         else:
-            texts = [clean(cell) for cell in column]
+            # Names repeat themselves.
+            cleaned = {cell: clean(cell) for cell in set(column)}
+            texts = [cleaned[cell] for cell in column]
         if "-" in joined and _IDENTITY_NUMBER.search(joined):
             self._hide_identity_numbers(index, texts)
         if len(joined) > MAX_TEXT and max(map(len, texts)) > MAX_TEXT:

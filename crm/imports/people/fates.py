@@ -65,18 +65,21 @@ def _gather_news(session: Session) -> None:
             """create temporary table import_news on commit drop as
             select person, jsonb_object_agg(key, value) as changes from (
                 select person, 'fields' as key, changes as value from import_changed
-                union all select person, 'ids', jsonb_agg(system || ':' || value)
+                union all select person, 'ids',
+                        jsonb_agg(system || ':' || value order by system, value)
                     from import_new_id group by person
                 union all select person, 'contacts',
-                        jsonb_agg(jsonb_build_object('kind', kind, 'key', key, 'owner', owner))
+                        jsonb_agg(jsonb_build_object('kind', kind, 'key', key, 'owner', owner)
+                            order by kind, key)
                     from import_new_contact group by person
                 union all select person, 'schoolings',
                         jsonb_agg(jsonb_build_object('school_id', school_id, 'new', old is null,
                             'was', was, 'now', jsonb_strip_nulls(jsonb_build_object(
                                 'class_year', class_year, 'status', status, 'left_on', left_on,
-                                'credential', credential))))
+                                'credential', credential))) order by school_id)
                     from import_new_schooling group by person
-                union all select person, 'interests', jsonb_agg(kind || ':' || key)
+                union all select person, 'interests',
+                        jsonb_agg(kind || ':' || key order by kind, key)
                     from import_new_interest group by person
                 union all select person, 'opted_out', 'true'::jsonb
                     from import_withdrawal where person > 0

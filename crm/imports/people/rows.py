@@ -14,7 +14,7 @@ from typing import Any
 
 from nameparser import HumanName
 
-from crm.alumni.names import name_key, sort_key, words
+from crm.alumni.names import family_keys, name_keys, sort_keys, words
 from crm.imports.mapping import Plan
 from crm.imports.people.cells import Cells, Fault, faulting
 from crm.imports.people.contacts import Contacts
@@ -23,6 +23,7 @@ from crm.imports.people.schema import Schema
 from crm.imports.people.schooling import Schoolings
 from crm.imports.people.seeing import digests
 from crm.imports.reader import Batch, Table
+from crm.imports.staging import Progress, text_block
 from crm.imports.targets import custom_name
 from crm.imports.values import Cache, parse_class_year, parse_date, parse_flag, parse_language
 
@@ -95,18 +96,22 @@ class Rows:
         """How many lines named each school that we do not know."""
         return self.schoolings.unknown
 
-    def staged(self, known: Container[int] | None = None) -> Iterator[list[tuple[Any, ...]]]:
-        """The table without `known` lines, batch by batch, as tuples in the order of the schema's
-        `copied`.
-        """
+    def staged(
+        self, known: Container[int] | None = None, progress: Progress | None = None
+    ) -> Iterator[str]:
+        """The table without `known` lines, batch by batch, as text for COPY into the stage."""
         for batch in self.table.batches():
             yield self.batch(batch if known is None else batch.without(known))
+            if progress:
+                progress(len(batch))
 
-    def batch(self, batch: Batch) -> list[tuple[Any, ...]]:
-        """One batch as staged tuples."""
+    def batch(self, batch: Batch) -> str:
+        """One batch with the columns of `schema.copied`."""
         names = self.schema.copied
-        rest = (None,) * (len(names) - 3)
-        bad = [(line, "reject", reason, *rest) for line, reason in batch.faults]
+        lines, reasons = zip(*batch.faults, strict=True) if batch.faults else ((), ())
+        nothing = [None] * len(lines)
+        rest = [nothing] * (len(names) - 3)
+        bad = text_block([lines, ["reject"] * len(lines), reasons, *rest])
         if not batch.rows:
             return bad
         cells = Cells(self.plan, self.table.header, batch)
@@ -114,13 +119,12 @@ class Rows:
         found["line"] = batch.lines
         found["digest"] = digests(batch.rows) if self.schema.systems else cells.blank()
         self._judge(cells, found)
-        fates = [cells.fates.get(row) for row in range(cells.count)]
-        found["fate"] = [fate[0] if fate else None for fate in fates]
-        found["reason"] = [fate[1] if fate else None for fate in fates]
-        found["note"] = cells.blank()
+        found["fate"], found["reason"], found["note"] = (cells.blank() for _ in range(3))
+        for row, (fate, reason) in cells.fates.items():
+            found["fate"][row], found["reason"][row] = fate, reason
         for row, notes in cells.notes.items():
             found["note"][row] = "; ".join(notes)
-        return [*zip(*(found[name] for name in names), strict=True), *bad]
+        return text_block([found[name] for name in names]) + bad
 
     def _columns(self, cells: Cells) -> dict[str, list[Any]]:
         found = self._names(cells)
@@ -150,16 +154,9 @@ class Rows:
         whole = cells.texts("name.full")
         if whole:
             _split_names(columns, whole)
-        person = Name()
-        keys, sorts, families = [], [], []
-        for row in zip(*columns, strict=True):
-            (
-                person.given_name, person.middle_name, person.family_name, person.suffix,
-                person.preferred_name, person.former_name,
-            ) = row  # fmt: skip
-            keys.append(name_key(person))
-            sorts.append(sort_key(person))
-            families.append(" ".join(words(person.family_name or person.given_name)))
+        keys = name_keys(*columns)
+        sorts = sort_keys(columns[0], columns[2])
+        families = family_keys(columns[0], columns[2])
         found: dict[str, list[Any]] = {
             name: [text or None for text in column]
             for name, column in zip(NAMES, columns, strict=True)
@@ -215,7 +212,9 @@ class Rows:
         title = cells.title(target)
         if signs := self.plan.layout.trimmed.get(target):
             texts = [text.strip(signs) for text in texts]
-        for row, text in enumerate(texts):
+        joined = "".join(texts)
+        odd = "+" in joined or (len(joined) > MAX_ID and max(map(len, texts)) > MAX_ID)
+        for row, text in enumerate(texts if odd else ()):
             if len(text) > MAX_ID:
                 cells.fates.setdefault(row, ("reject", f"“{title}” is too long for an id"))
             elif "+" in text and _DAMAGED.fullmatch(text):
@@ -277,7 +276,10 @@ class Rows:
         ids = [found[self.schema.id_column(system)] for system in self.schema.systems]
         known = [found[name] for name in ("birth_date", "class_year", "school_id")]
         known += [found[slot.key] for slot in self.schema.slots if slot.mutable]
+        told = any(None not in column for column in (*ids, *known))
         for row, name in enumerate(found["sort_key"]):
+            if told and name:
+                continue
             if not name:
                 cells.fates.setdefault(row, ("reject", "has no name"))
             elif not any(column[row] is not None for column in (*ids, *known)):

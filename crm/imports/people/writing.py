@@ -85,36 +85,44 @@ def _insert_newcomers(session: Session, schema: Schema, values: dict[str, Any]) 
 
 def _insert_people(session: Session, values: dict[str, Any]) -> None:
     texts = ("given_name", "middle_name", "family_name", "suffix", "preferred_name", "former_name")
-    blank = {name: f"coalesce(p.{name}, '')" for name in (*texts, "name_key", "sort_key")}
-    plain = {name: f"p.{name}" for name in (*FACTS, *TOLD) if name not in blank}
-    flags = {name: f"coalesce(p.{name}, false)" for name in FLAGS}
+    blank = {name: f"coalesce(r.{name}, '')" for name in (*texts, "name_key", "sort_key")}
+    plain = {name: f"r.{name}" for name in (*FACTS, *TOLD) if name not in blank}
+    flags = {name: f"coalesce(r.{name}, false)" for name in FLAGS}
     columns = {
-        **plain, **blank, **flags, "language": "coalesce(p.language, 'en')",
-        "custom": "coalesce(p.custom, '{}'::jsonb)", "link_epoch": "0", "created_at": ":at",
-        "made_by": ":source", "made_line": "p.first",
+        **plain, **blank, **flags, "language": "coalesce(r.language, 'en')",
+        "custom": "coalesce(r.custom, '{}'::jsonb)", "link_epoch": "0", "created_at": ":at",
+        "made_by": ":source", "made_line": "n.line",
         "updated_at": ":at",
     }  # fmt: skip
-    session.execute(
-        text(
-            f"""insert into alumnus (id, {", ".join(columns)})
-            select n.id, {", ".join(columns.values())}
-            from import_person p join import_created n using (person)"""
-        ),
-        values,
-    )
+    # Most new people have one line: it is taken as it stands.
+    for source in (
+        f"{ALONE} where n.alone",
+        "import_merged r join import_created n using (person)",
+    ):
+        session.execute(
+            text(
+                f"""insert into alumnus (id, {", ".join(columns)})
+                select n.id, {", ".join(columns.values())} from {source}"""
+            ),
+            values,
+        )
 
 
 def _insert_facts(session: Session, schema: Schema, values: dict[str, Any]) -> None:
     """Ids, schoolings, addresses and interests of the new people."""
-    session.execute(
-        text(
-            f"""insert into schooling
-                (alumnus_id, school_id, class_year, status, left_on, credential)
-            select n.id, s.school_id, s.class_year, {INFERRED}, s.left_on, s.credential
-            from import_schooling s join import_created n using (person)"""
-        ),
-        values,
-    )
+    for source in (
+        "import_created n join import_row s using (line) where n.alone and s.school_id is not null",
+        "import_merged_schooling s join import_created n using (person)",
+    ):
+        session.execute(
+            text(
+                f"""insert into schooling
+                    (alumnus_id, school_id, class_year, status, left_on, credential)
+                select n.id, s.school_id, s.class_year, {INFERRED}, s.left_on, s.credential
+                from {source}"""
+            ),
+            values,
+        )
     # A line alone repeats nothing (see `Contacts`); only people of several lines may.
     for lines, condition, repeated in (
         (ALONE, "n.alone", ""), (SEVERAL, "not n.alone", "on conflict do nothing"),
