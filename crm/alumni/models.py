@@ -108,7 +108,7 @@ class Alumnus(Model):
     link_epoch: Mapped[int] = mapped_column(default=0)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("alumnus.id"))
     made_by: Mapped[str | None]
-    made_line: Mapped[int | None]
+    made_line: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime())
 

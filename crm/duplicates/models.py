@@ -72,7 +72,7 @@ class DuplicatePass(Model):
     id: Mapped[int] = identity()
     at: Mapped[datetime] = mapped_column(UTCDateTime())
     scope: Mapped[str]
-    people: Mapped[int]
+    people: Mapped[int] = mapped_column(BigInteger)
     compared: Mapped[int] = mapped_column(BigInteger)
     seconds: Mapped[float]
     model: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,7 +62,7 @@ class ExportRun(Model):
     word: Mapped[str] = mapped_column(default="")
     wall: Mapped[str] = mapped_column(default="")
     stored_as: Mapped[str | None]
-    size: Mapped[int | None]
+    size: Mapped[int | None] = mapped_column(BigInteger)
     sha256: Mapped[str | None]
     made_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     kept_until: Mapped[datetime | None] = mapped_column(UTCDateTime())

@@ -122,7 +122,7 @@ class FileWord(Model):
     field: Mapped[str]
     value: Mapped[str]
     import_id: Mapped[int] = mapped_column(ForeignKey("import_run.id"))
-    line: Mapped[int]
+    line: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(UTCDateTime())
 
 

@@ -6,7 +6,7 @@ from flask import Flask
 from flask.cli import AppGroup
 from flask_babel import lazy_gettext as _
 
-from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
+from crm.core.extend import Deed, NavEntry, Panel, PeriodicJob, Personal, extensions
 from crm.core.jobs import jobs
 from crm.core.viewer import Permission
 from crm.imports import (
@@ -48,6 +48,9 @@ def init_app(app: Flask) -> None:
     )
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"
+    known.personal["person_touch"] = Personal(
+        Deed.KEPT, why="a number that says of no one who they were; the next import drops it"
+    )
     known.todo.append(queries.waiting_imports)
     known.query_fields.extend(fields.FIELDS)
     known.add_rows(fields.LINES)

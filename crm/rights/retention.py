@@ -95,9 +95,11 @@ def run(session: Session, *, at: datetime, within: int | None = None) -> dict[st
 
 def _batch(session: Session, keep: Keep, cutoff: datetime) -> int:
     keys = list(keep.table.primary_key.columns)
-    picked = select(*keys).where(due(keep, cutoff)).limit(BATCH).with_for_update(
+    taken = select(*keys).where(due(keep, cutoff)).limit(BATCH).with_for_update(
         skip_locked=True, of=keep.table
     )  # fmt: skip
+    # Not within the condition, where it may run, and take its fill, more than once.
+    picked = select(taken.cte("picked").prefix_with("materialized"))
     mine = tuple_(*keys).in_(picked) if len(keys) > 1 else keys[0].in_(picked)
     statement: Any = (
         delete(keep.table).where(mine)

@@ -260,7 +260,7 @@ def test_the_audit_trail_is_paged_and_filtered(
 def test_the_installation_page_says_what_doctor_says(coordinator: FlaskClient) -> None:
     page = coordinator.get("/settings/installation").text
     assert "PostgreSQL" in page
-    assert "News from your school" in page
+    assert "News from your school" in coordinator.get("/settings/topics").text
 
 
 def test_the_installation_page_speaks_spanish_and_the_command_english(

@@ -26,7 +26,7 @@ from segments.saved.models import Segment, SegmentKind, SegmentMember
 from tests.crm.query.strategies import QUERIES, SUBJECTS, WAYS, Known, people
 from tests.factories import Make
 
-OURS = {"audit_entry", "alumnus_change", "bulk_run", "bulk_line"}
+OURS = {"audit_entry", "alumnus_change", "person_touch", "bulk_run", "bulk_line"}
 """What tells of a change, and the marks for what is derived."""
 DOING = st.sampled_from(["set", "clear"])
 ACTIONS: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
