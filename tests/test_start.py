@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask.testing import FlaskClient
-from sqlalchemy import ForeignKeyConstraint, text
+from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
@@ -19,8 +19,11 @@ def _guarded(constraint: ForeignKeyConstraint) -> bool:
 def test_models_and_migrations_agree(session: Session) -> None:
     options = {
         "compare_type": True,
-        "include_object": lambda o, n, kind, r, c: not (
-            str(n).startswith("procrastinate_") or (kind == "foreign_key_constraint" and _guarded(o))
+        "include_object": lambda o, n, kind, r, c: (
+            not (
+                str(n).startswith("procrastinate_")
+                or (kind == "foreign_key_constraint" and _guarded(o))
+            )
         ),
     }
     context = MigrationContext.configure(session.connection(), opts=options)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.core.viewer import Viewer
 from crm.imports.models import Fate, ImportRun, ImportState
-from crm.imports.staging import drop_stages
+from crm.imports.staging import drop_stages, fates_of
 
 
 def keep_new(
@@ -29,15 +29,7 @@ def keep_new(
     SQL on the staged row `s` that is equal for equal lines and becomes the table's `dedupe_key`;
     `values` are its other columns, as SQL on `s`.
     """
-    drop_stages(session, ["import_once"])
-    session.execute(
-        text(
-            f"""create temporary table import_once on commit drop as
-            select {key} as key, min(s.line) as line from {stage} s where s.reason is null
-            group by 1"""
-        )
-    )
-    session.execute(text("analyze import_once"))
+    _only_once(session, stage, key)
     session.execute(
         text(
             f"""with made as (
@@ -60,16 +52,24 @@ def keep_new(
         ),
         {"id": run.id, "origin": f"import:{run.id}"},
     )
-    counted: dict[str, int] = dict(
-        session.execute(
-            text("select fate, count(*) from import_line where import_id = :id group by fate"),
-            {"id": run.id},
-        ).all()
-    )
+    counted = fates_of(session, run.id)
     return {
         "created": counted.get(Fate.CREATE, 0), "unchanged": counted.get(Fate.UNCHANGED, 0),
         "rejected": counted.get(Fate.REJECT, 0),
     }  # fmt: skip
+
+
+def _only_once(session: Session, stage: str, key: str) -> None:
+    """`import_once`: of equal lines of a stage the first."""
+    drop_stages(session, ["import_once"])
+    session.execute(
+        text(
+            f"""create temporary table import_once on commit drop as
+            select {key} as key, min(s.line) as line from {stage} s where s.reason is null
+            group by 1"""
+        )
+    )
+    session.execute(text("analyze import_once"))
 
 
 def close(

@@ -109,3 +109,12 @@ def prepare_session(session: Session) -> None:
     """Give this transaction's large joins and sorts memory enough."""
     session.execute(text("set local work_mem = '96MB'"))
     session.execute(text("set local jit = off"))
+
+
+def fates_of(session: Session, import_id: int) -> dict[str, int]:
+    """How many lines of an import met each fate that any met."""
+    counted = session.execute(
+        text("select fate, count(*) from import_line where import_id = :id group by fate"),
+        {"id": import_id},
+    )
+    return dict(counted.all())

@@ -59,7 +59,7 @@ def deliver(
     app: Flask, *, at: datetime, until_dry: bool = True, batch: int = 1_000,
     transport: Transport | None = None,
 ) -> DeliveryReport:  # fmt: skip
-    """Hand over what is due at a moment; with `until_dry` again and again until nothing is.
+    """Hand over what is due at a moment; with `until_dry` until nothing is.
 
     Commits batch by batch, of `batch` messages at most; `transport` replaces that of the settings.
     """
@@ -204,17 +204,16 @@ class Run:
         batch_id, at = consignment.batch_id, self.at
         accepted = {"state": MessageState.ACCEPTED, "accepted_at": at}
         failed = {"reason": reasons.REFUSED_BY_PROVIDER, "ended_at": at}
-        queued = {"not_before": at + timedelta(seconds=outcome.wait), "send_at": None}
+        queued = {
+            "state": MessageState.QUEUED, "batch_id": None, "send_at": None,
+            "not_before": at + timedelta(seconds=outcome.wait),
+        }  # fmt: skip
         whole = len(consignment.messages)
         for ids, result, changes in (
             (outcome.accepted, "", accepted),
             (unknown, "uncertain", {"state": MessageState.UNCERTAIN}),
             (set(outcome.refused), "refused", {"state": MessageState.FAILED, **failed}),
-            (
-                outcome.later,
-                "try later",
-                {"state": MessageState.QUEUED, "batch_id": None, **queued},
-            ),
+            (outcome.later, "try later", queued),
         ):
             _end(self.session, batch_id, None if len(ids) == whole else ids, changes)
             _note(self.session, batch_id, ids, result)

@@ -46,6 +46,8 @@ from crm.mail.models import (
     MessageClass,
     MessageState,
 )
+from crm.rights.models import DataRequest, RightKind
+from crm.rights.models import RequestState as Open
 from crm.schools.models import ChangeKind, School, SchoolChange
 from lifecycle.campaigns.models import Campaign, CampaignState
 from lifecycle.continuum.models import Standing
@@ -125,6 +127,7 @@ def seed(make: Make) -> District:
         "rights/kind": "erase",
         "rights.person_file/kind": "json",
         "rights.own_file/kind": "json",
+        **_wish(make, person),
         **_session(make.session, users[Role.COORDINATOR], make),
         **_mail(make, person),
         **_lifecycle(make, person),
@@ -198,6 +201,17 @@ def _lineage(make: Make, school: School) -> dict[str, Any]:
         )
     )  # fmt: skip
     return {"change_id": change.id, "verb": "rename"}
+
+
+def _wish(make: Make, person: Alumnus) -> dict[str, Any]:
+    """Somebody's confirmed wish to be forgotten."""
+    wish = make.save(
+        DataRequest(
+            alumnus_id=person.id, kind=RightKind.ERASE, state=Open.OPEN, asked_at=make.at,
+            expires_at=make.at + timedelta(hours=1), due_on=make.at.date() + timedelta(days=30),
+        )
+    )  # fmt: skip
+    return {"wish_id": wish.id}
 
 
 def _session(session: Session, user: User, make: Make) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm.imports.models import Fate
 from crm.imports.people.schema import Schema
-from crm.imports.staging import drop_stages
+from crm.imports.staging import drop_stages, fates_of
 
 
 def note_fates(
@@ -51,10 +51,7 @@ def note_fates(
         ),
         values,
     )
-    counted = session.execute(
-        text("select fate, count(*) from import_line where import_id = :id group by fate"), values
-    )
-    return {**{fate.value: 0 for fate in Fate}, **dict(counted.all())}
+    return {**{fate.value: 0 for fate in Fate}, **fates_of(session, import_id)}
 
 
 def _gather_news(session: Session) -> None:
