@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
     jobs(app).register(arriving.JOB, arriving.look)
     known.told.append(merged_fields)
     known.imported.append(arriving.ask)
-    known.import_panels.append(Panel("duplicates", "crm/duplicates/of_import.html", 10, _arrived))
+    known.import_panels.append(Panel("duplicates", "crm/duplicates/_of_import.html", 10, _arrived))
     known.jobs.append(PeriodicJob("duplicates.find", DAILY, look))
     known.todo.append(waiting_pairs)
     known.query_fields.extend(FIELDS)

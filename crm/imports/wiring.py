@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
     known.derived["file_word"] = "alumnus_id in ({gone})"
     known.follow.add("file_word")
     known.alumnus_panels.append(
-        Panel("where-from", "crm/imports/where_from.html", 95, provenance.panel)
+        Panel("where-from", "crm/imports/_where_from.html", 95, provenance.panel)
     )
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"
