@@ -54,19 +54,6 @@ _DAMAGED = re.compile(r"\d(\.\d+)?e\+?\d+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[;,|/]+")
 
 
-class Name:
-    """The names of one line, for the search forms."""
-
-    __slots__ = NAMES
-
-    given_name: str
-    middle_name: str
-    family_name: str
-    suffix: str
-    preferred_name: str
-    former_name: str
-
-
 class Rows:
     """Turns batches of a table into staged lines."""
 

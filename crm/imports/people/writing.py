@@ -9,13 +9,13 @@ Everything in sets and in the caller's transaction, so that nothing is ever half
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import BigInteger, String, column, select, table, text
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.alumni.names import name_key, sort_key
+from crm.alumni.names import Named, name_key, sort_key
 from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.service import suppress, withdraw_many
 from crm.imports.people.changes import (
@@ -27,7 +27,7 @@ from crm.imports.people.changes import (
     ids_of_lines,
     interests_of,
 )
-from crm.imports.people.rows import NAMES, Name
+from crm.imports.people.rows import NAMES
 from crm.imports.people.schema import Schema
 from crm.imports.staging import drop_stages
 
@@ -249,13 +249,13 @@ def rename(session: Session, people: str) -> None:
         order by a.id limit {BATCH}"""
     )
     update = text("update alumnus set name_key = :name_key, sort_key = :sort_key where id = :id")
-    last, person = 0, Name()
+    last = 0
     while rows := session.execute(statement, {"last": last}).all():
-        keys = []
-        for row in rows:
-            for name in NAMES:
-                setattr(person, name, getattr(row, name))
-            keys.append({"id": row.id, "name_key": name_key(person), "sort_key": sort_key(person)})
+        named = [(row.id, cast("Named", row)) for row in rows]
+        keys = [
+            {"id": i, "name_key": name_key(person), "sort_key": sort_key(person)}
+            for i, person in named
+        ]
         session.execute(update, keys)
         last = rows[-1].id
 
