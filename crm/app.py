@@ -8,6 +8,7 @@ from crm.accounts import wiring as accounts
 from crm.alumni import wiring as alumni
 from crm.bulk import wiring as bulk
 from crm.consent import wiring as consent
+from crm.door import wiring as door
 from crm.duplicates import wiring as duplicates
 from crm.events import wiring as events
 from crm.exports import wiring as exports
@@ -24,7 +25,7 @@ from crm.web import wiring as web
 
 AREAS = (
     web, query, schools, accounts, alumni, consent, interactions, mail, links, imports, exports,
-    bulk, duplicates, rights, events, portal, home,
+    bulk, duplicates, rights, events, portal, door, home,
 )  # fmt: skip
 
 

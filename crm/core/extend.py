@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -92,6 +92,25 @@ class FirstStep:
     href: str
     done: bool
     order: int
+
+
+@dataclass(frozen=True)
+class PublicWish:
+    """What a school asks for, fit to be read by anybody: no names, no free words, months only.
+
+    `way` and `subject` are keys, `grades` and `place` words for the reader, `month` the first day
+    of the month in which it is wanted.
+    """
+
+    school_id: int
+    school: str
+    way: str
+    way_label: str
+    subject_label: str
+    grades: Any
+    place: Any
+    places: int
+    month: date | None
 
 
 @dataclass(frozen=True)
@@ -223,6 +242,10 @@ class Extensions:
     )
     alumnus_panels: list[Panel] = field(default_factory=list)
     profile_panels: list[Panel] = field(default_factory=list)
+    # What schools ask for now, as the public may read it.
+    public_wishes: list[Callable[[Session, datetime], Iterable[PublicWish]]] = field(
+        default_factory=list
+    )
     settings_panels: list[Panel] = field(default_factory=list)
     # Further pages of the settings, beside those of the accounts area.
     settings_pages: list[NavEntry] = field(default_factory=list)

@@ -27,7 +27,7 @@ LOUD = ("python_http_client", "apscheduler", "procrastinate", "waitress", "werkz
 # What these say is about the program, not about a person.
 TELLING = (OSError, AttributeError, NameError, ImportError, TypeError, psycopg.OperationalError)
 ADDRESS = re.compile(r"[^\s@<>\"'()\[\],:;=/]+@[^\s@<>\"'()\[\],:;=/]+")
-LINK = re.compile(r"(/(?:me|ask|event|unsubscribe|link)/)[^\s/?\"'<>]+")
+LINK = re.compile(r"(/(?:me|ask|event|unsubscribe|link|join/confirm)/)[^\s/?\"'<>]+")
 SECRET = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{28,}(?:\.[\w-]{20,})?")
 UNLOGGED = frozenset({"static", "bootstrap.static", "probes.healthz", "probes.readyz"})
 

@@ -30,7 +30,7 @@ NEVER = frozenset({"consent_entry", "suppression", "alumnus", "legal_hold"})
 YEAR = 365
 EMPTY = literal({}, JSONB)
 ENDED = (MessageState.ACCEPTED, MessageState.SKIPPED, MessageState.FAILED)
-SECRETS = ("link:sign-in", "link:invitation", "link:confirm", "link:rights")
+SECRETS = ("link:sign-in", "link:invitation", "link:confirm", "link:rights", "link:join")
 
 
 def register(known: Extensions, *keeps: Keep) -> None:

@@ -16,6 +16,7 @@ from crm.core.extend import NavEntry, Panel, Todo, extensions
 from crm.core.viewer import Permission, Viewer
 from segments.requests import (
     models,  # noqa: F401 - tables
+    public,
     queries,
 )
 from segments.requests.cli import requests
@@ -53,6 +54,7 @@ def init_app(app: Flask) -> None:
     )
     known.navigation.append(entry)
     known.todo.append(todo)
+    known.public_wishes.append(public.wishes)
     known.home_cards.append(Panel("requests", "segments/requests/_card.html", 30, home_card))
     app.jinja_env.filters["in_zone"] = in_zone
     app.jinja_env.globals["request_words"] = {

@@ -23,6 +23,8 @@ from crm.alumni.models import Alumnus, ContactPoint
 from crm.bulk.models import BulkLine, BulkRun, BulkState
 from crm.bulk.models import Fate as BulkFate
 from crm.core.viewer import SYSTEM, Role
+from crm.door.joining import digest as digest_of_join
+from crm.door.models import ClassmateNote, JoinPending, NoteState, SchoolCode
 from crm.duplicates.models import DuplicatePair, Merge, PairState
 from crm.events.models import Answer, Event, EventKind, EventState, Invitation
 from crm.exports.models import ExportRun, ExportState, Format
@@ -140,8 +142,34 @@ def seed(make: Make) -> District:
         **_events(make, person, school),
         **_lineage(make, school),
         "composing.build?": "?q=class:2015+(way:speak+or+is:senior)+did(gift)+-(a+(b+or+c))",
+        **_door(make, school),
     }
     return District(users, places)
+
+
+def _door(make: Make, school: School) -> dict[str, Any]:
+    """A poster, a sign-up that waits for its link, and a lost classmate."""
+    make.save(SchoolCode(code="abcd2345", school_id=school.id, made_at=make.at))
+    wish = {
+        "given_name": "Noor", "family_name": "Vega", "schools": [[school.id, 2019]],
+        "topics": ["news"], "wording": "I agree",
+    }  # fmt: skip
+    make.save(
+        JoinPending(
+            token_hash=digest_of_join("join-token"), email="noor@mail.example", wish=wish,
+            email_key="noor@mail.example", language="en", created_at=make.at,
+            expires_at=make.at + timedelta(days=3), mailed_at=make.at,
+        )
+    )  # fmt: skip
+    note = make.save(
+        ClassmateNote(
+            name="Tomás Rivera", sender="Noor", language="en", state=NoteState.OPEN,
+            hint="He moved to Macon", created_at=make.at,
+        )
+    )  # fmt: skip
+    return {
+        "join.senior/code": "abcd2345", "join.confirm/token": "join-token", "note_id": note.id,
+    }  # fmt: skip
 
 
 def _events(make: Make, person: Alumnus, school: School) -> dict[str, Any]:
