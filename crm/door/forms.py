@@ -87,13 +87,15 @@ class PersonForm(DoorForm):
         """A name has a letter in it."""
         _lettered(field)
 
-    def offer(self, topics: Iterable[tuple[str, str]], language: str) -> None:
-        """What may be chosen."""
+    def offer(
+        self, topics: Iterable[tuple[str, str]], ticked: Iterable[str], language: str
+    ) -> None:
+        """What may be chosen; a topic that needs an agreement of its own is never ticked ahead."""
         self.topics.choices = _offered(topics)
         self.language.choices = _offered((k, str(v)) for k, v in CONTENT_LANGUAGES.items())
         if not self.is_submitted():
             self.language.data = language
-            self.topics.data = [key for key, _label in topics]
+            self.topics.data = list(ticked)
 
     def said(self) -> dict[str, Any]:
         """The wish as JSON values, without its schools and wording."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.access import public
 from crm.alumni.models import Alumnus, SchoolingStatus
+from crm.consent.models import ConsentBasis
 from crm.consent.queries import topics
 from crm.consent.words import topic_about, topic_name
 from crm.core import clock
@@ -39,6 +40,7 @@ def _offer_topics(session: Session, form: PersonForm) -> None:
     told = topics(session)
     form.offer(
         [(t.key, ": ".join(filter(None, (topic_name(t), topic_about(t))))) for t in told],
+        [t.key for t in told if t.basis is ConsentBasis.OPT_OUT],
         _language(),
     )
 

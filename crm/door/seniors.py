@@ -12,7 +12,7 @@ from flask import url_for
 from flask_babel import ngettext
 from pydantic import Field
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from crm.accounts import audit
 from crm.alumni.access import visible_alumni
@@ -89,13 +89,15 @@ def coverage(session: Session, viewer: Viewer, rule: SeniorRule, *, day: date) -
         ContactPoint.owner == ContactOwner.OWN, ContactPoint.status.in_(WORKING),
         ~_closing(rule),
     )  # fmt: skip
+    # An alias: the wall around people asks `Schooling` itself.
+    here = aliased(Schooling)
     rows = session.execute(
         select(School.id, School.name, func.count(), func.count().filter(mine))
-        .select_from(Schooling)
-        .join(School, School.id == Schooling.school_id)
-        .join(Alumnus, Alumnus.id == Schooling.alumnus_id)
+        .select_from(here)
+        .join(School, School.id == here.school_id)
+        .join(Alumnus, Alumnus.id == here.alumnus_id)
         .where(
-            Schooling.class_year == senior_year(day), Schooling.status != SchoolingStatus.LEFT,
+            here.class_year == senior_year(day), here.status != SchoolingStatus.LEFT,
             visible_schools(viewer), visible_alumni(viewer),
         )
         .group_by(School.id)

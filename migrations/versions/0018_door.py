@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0016_door"
-down_revision = "0015_words_of_files"
+revision = "0018_door"
+down_revision = "0017_touching_words"
 branch_labels = None
 depends_on = None
 
