@@ -262,7 +262,6 @@ class Extensions:
     bulk_actions: list[BulkAction] = field(default_factory=list)
     query_fields: list[QueryField] = field(default_factory=list)
     query_rows: dict[str, QueryRows] = field(default_factory=dict)
-    # The names of custom fields with their labels.
     custom_fields: list[Callable[[Session], Mapping[str, Any]]] = field(default_factory=list)
     query_base: QueryBase | None = None
     # Given a piece of a query (`segment:key`), answers (label, address) of what keeps one with it.

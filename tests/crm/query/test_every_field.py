@@ -41,7 +41,7 @@ def samples(field: QueryField, session: Session, prefix: str = "") -> list[str]:
         return [f"{key}:talk_given"]
     special = {
         "near": "30303/25mi", "phone": '"404 555 0100"', "school": '"Lincoln High"',
-        "cluster": "lincoln", "class": "2015,2010..2012",
+        "attended": "lincoln", "cluster": "lincoln", "class": "2015,2010..2012",
     }  # fmt: skip
     if field.key in special:
         return [f"{key}:{special[field.key]}"]
@@ -79,6 +79,7 @@ def test_every_field_can_be_asked_in_each_way_of_its_kind(
 
 def test_every_example_is_a_query(app: Flask, session: Session, make: Make) -> None:
     make.school("Booker T. Washington", cluster=make.cluster("Jackson"))
+    make.school("Old Mill")
     known = extensions(app)
     examples = [f.example for f in known.query_fields] + [
         rows.example for rows in known.query_rows.values()
