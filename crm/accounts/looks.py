@@ -1,7 +1,7 @@
 """Looks at people's contact data: once for each viewer, person and hour in the audit trail.
 
 A page that shows addresses says so with `saw`; the entry is written when its answer is done, since
-the page itself only reads. It is the one thing that a GET writes about people (ADR 0009).
+the page itself only reads. It is the one thing that a GET writes about people (ADR 0014).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ SEEN = re.compile(
     r"|insert into audit_entry .* where action = 'alumnus.looked' do nothing",
     re.I,
 )
-"""That somebody was here, and that they saw somebody's address (ADR 0009): neither acts."""
+"""That somebody was here, and that they saw somebody's address (ADR 0014): neither acts."""
 
 JUNK = ("\x00", "’ or 1=1 --", "9" * 400, "\ufffd\u202e\U0001f9d1", "[]{}()\"':*-", "a" * 30_000)
 
