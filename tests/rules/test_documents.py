@@ -85,3 +85,8 @@ def test_every_link_between_documents_leads_somewhere() -> None:
         if "://" not in target and not (page.parent / target.partition("#")[0]).exists()
     ]
     assert broken == []
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = sorted(path.name[:4] for path in (ROOT / "docs" / "adr").glob("*.md"))
+    assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
