@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, InterestKind
@@ -19,22 +17,12 @@ from crm.interactions.service import record
 from crm.links.tokens import Claim
 from crm.portal.queries import interests
 
-KEPT = timedelta(minutes=1)
-SLOW = 0.05
 SHOWN_ON_OWN_PAGE = 4
 
 
 def wishes(session: Session, at: datetime) -> Sequence[PublicWish]:
-    """Everything that is asked for; where that takes long, each process asks once a minute."""
-    kept: dict[str, Any] = current_app.extensions.setdefault("homecoming.wishes", {})
-    since, found = kept.get("all", (None, ()))
-    if since is not None and timedelta(0) <= at - since < KEPT:
-        return found  # type: ignore[no-any-return]
-    started = time.perf_counter()
-    found = tuple(wish for told in extensions().public_wishes for wish in told(session, at))
-    if time.perf_counter() - started > SLOW:
-        kept["all"] = (at, found)
-    return found
+    """Everything that is asked for."""
+    return [wish for told in extensions().public_wishes for wish in told(session, at)]
 
 
 def own_page(alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:

@@ -21,23 +21,23 @@ MOST = 200
 
 def wishes(session: Session, at: datetime) -> Iterator[PublicWish]:
     """Approved requests that are not filled and still lie ahead, the soonest first."""
-    first = func.min(RequestDate.starts_at).label("first")
-    ahead = (
-        select(RequestDate.request_id, first)
-        .where(RequestDate.starts_at > at)
-        .group_by(RequestDate.request_id)
-        .subquery()
+    first = (
+        select(func.min(RequestDate.starts_at))
+        .where(RequestDate.request_id == Request.id, RequestDate.starts_at > at)
+        .scalar_subquery()
     )
     rows = session.execute(
-        select(Request, School.name, School.time_zone, Way.label, Subject.label, ahead.c.first)
-        .join(ahead, ahead.c.request_id == Request.id)
+        select(Request, School.name, School.time_zone, Way.label, Subject.label, first)
         .join(School, School.id == Request.school_id)
         .join(Way, Way.key == Request.way_key)
         .outerjoin(Subject, Subject.key == Request.subject_key)
-        .where(Request.state.in_(SHOWN), School.status == SchoolStatus.OPEN, Way.offered)
-        .order_by(ahead.c.first, Request.id)
+        .where(
+            Request.state.in_(SHOWN), School.status == SchoolStatus.OPEN, Way.offered,
+            first.is_not(None),
+        )
+        .order_by(first, Request.id)
         .limit(MOST)
-    )
+    )  # fmt: skip
     for asked, school, zone, way, subject, starts_at in rows:
         yield PublicWish(
             school_id=asked.school_id, school=school, way=asked.way_key, way_label=way,
