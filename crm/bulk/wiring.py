@@ -28,5 +28,7 @@ def init_app(app: Flask) -> None:
     known.derived["bulk_line"] = "alumnus_id in ({gone})"
     known.jobs.append(PeriodicJob("bulk.tidy", DAY, background.tidy))
     known.navigation.append(
-        NavEntry("bulk.index", _("Bulk changes"), "ui-checks", 84, Permission.PEOPLE_EDIT)
+        NavEntry(
+            "bulk.index", _("Bulk changes"), "ui-checks", 84, Permission.PEOPLE_EDIT, _("Records")
+        )
     )

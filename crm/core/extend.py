@@ -30,13 +30,17 @@ from crm.core.vocabulary import QueryTotal as QueryTotal
 
 @dataclass(frozen=True)
 class NavEntry:
-    """A line of the main navigation; `permission` is what its page asks for."""
+    """A line of the main navigation; `permission` is what its page asks for.
+
+    Entries of the same `group` fold under its word, where there is more than one of them.
+    """
 
     endpoint: str
     label: Any
     icon: str
     order: int
     permission: str
+    group: Any = ""
 
 
 @dataclass(frozen=True)

@@ -51,5 +51,7 @@ def init_app(app: Flask) -> None:
     known.todo.append(waiting_pairs)
     known.query_fields.extend(FIELDS)
     known.navigation.append(
-        NavEntry("duplicates.index", _("Duplicates"), "intersect", 85, Permission.IMPORT)
+        NavEntry(
+            "duplicates.index", _("Duplicates"), "intersect", 85, Permission.IMPORT, _("Records")
+        )
     )

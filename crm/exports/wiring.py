@@ -34,5 +34,5 @@ def init_app(app: Flask) -> None:
     known.todo.append(queries.waiting_exports)
     known.settings_panels.append(Panel("exports", "crm/exports/_settings.html", 60, _rules))
     known.navigation.append(
-        NavEntry("exports.index", _("Exports"), "box-arrow-up", 83, Permission.EXPORT)
+        NavEntry("exports.index", _("Exports"), "box-arrow-up", 83, Permission.EXPORT, _("Records"))
     )

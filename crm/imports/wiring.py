@@ -59,5 +59,7 @@ def init_app(app: Flask) -> None:
         NavEntry("schools.index", _("Schools"), "building", 25, Permission.PEOPLE_VIEW)
     )
     known.navigation.append(
-        NavEntry("imports.index", _("Imports"), "box-arrow-in-down", 80, Permission.IMPORT)
+        NavEntry(
+            "imports.index", _("Imports"), "box-arrow-in-down", 80, Permission.IMPORT, _("Records")
+        )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from flask import Flask
@@ -11,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from crm.core import clock
 from crm.core.application import current_settings
-from crm.core.extend import extensions
+from crm.core.extend import NavEntry, extensions
 from crm.web import assets, errors, headers, i18n, kept, tables, words
 
 bootstrap = Bootstrap5()
@@ -53,7 +54,15 @@ def settings_pages(viewer: Any) -> list[Any]:
     return [entry for entry in entries if viewer.may(entry.permission)]
 
 
-def navigation(viewer: Any) -> list[Any]:
-    """The navigation entries this viewer may open, in order."""
+def navigation(viewer: Any) -> list[tuple[str, list[NavEntry]]]:
+    """The navigation entries this viewer may open, in order, as (group, entries).
+
+    What stands alone, or would be the only one of its group, has the group "".
+    """
     entries = sorted(extensions().navigation, key=lambda entry: entry.order)
-    return [entry for entry in entries if viewer.may(entry.permission)]
+    seen = [entry for entry in entries if viewer.may(entry.permission)]
+    found = []
+    for group, members in groupby(seen, key=lambda entry: str(entry.group)):
+        inside = list(members)
+        found.append((group if len(inside) > 1 else "", inside))
+    return found
