@@ -8,6 +8,7 @@ import { previewQueries } from "./preview.js";
 import { liveSearch } from "./search.js";
 import { refreshBlocks } from "./refresh.js";
 import { submitOnce } from "./submit.js";
+import { showTabs } from "./tabs.js";
 
 confirmForms();
 submitOnce();
@@ -18,3 +19,4 @@ countQueries();
 previewQueries();
 boards();
 refreshBlocks();
+showTabs();

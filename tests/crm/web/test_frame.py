@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from bs4 import BeautifulSoup
 from flask import Flask
@@ -92,3 +93,17 @@ def test_the_mark_in_the_navigation_moves_with_the_page(coordinator: FlaskClient
         page = BeautifulSoup(coordinator.get(address).text, "html.parser")
         marked = [a["href"] for a in page.select("nav.hc-side a[aria-current]")]
         assert marked == ["/" + address.split("/")[1]]
+
+
+def test_the_keeping_of_records_folds_under_one_word_that_is_open_where_one_is(
+    coordinator: FlaskClient, make: Make, login_as: Callable[[User], FlaskClient]
+) -> None:
+    def group(client: FlaskClient, address: str) -> Any:
+        page = BeautifulSoup(client.get(address).text, "html.parser")
+        return page.select_one("nav.hc-side details")
+
+    kept = ["/imports", "/exports", "/bulk", "/duplicates"]
+    assert [a["href"] for a in group(coordinator, "/").select("a")] == kept
+    assert not group(coordinator, "/").has_attr("open")
+    assert group(coordinator, "/exports").has_attr("open")
+    assert group(login_as(make.user(Role.VIEWER)), "/") is None
