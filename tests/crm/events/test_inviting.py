@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from crm.consent.age import AgeRule, Outreach
 from crm.consent.models import ConsentSource
 from crm.consent.service import withdraw
+from crm.core.district import choose
 from crm.core.errors import Conflict
 from crm.core.viewer import SYSTEM, Role, Viewer
 from crm.events import queries, service
@@ -24,7 +26,8 @@ from crm.events.inviting import invite, preview, tick
 from crm.events.models import Answer, Event, EventState, Invitation
 from crm.events.plan import Plan, plan_of
 from crm.mail.delivery import deliver
-from crm.mail.models import MailboxItem, Message, MessageAttachment
+from crm.mail.models import MailboxItem, Message, MessageAttachment, MessageState
+from crm.mail.reasons import UNDER_AGE
 from lifecycle.engine.service import advance
 from tests.crm.events.conftest import Planned, invitation, invited
 from tests.factories import Make
@@ -289,3 +292,44 @@ def test_the_home_page_tells_of_this_week_and_of_the_line(
     page = coordinator.get("/").text
     assert "event takes place this week" in page
     assert "person waits for a place" in page
+
+
+@pytest.mark.parametrize(
+    ("rule", "gone"),
+    [
+        (AgeRule(), {"invitation": False, "reminder": False}),
+        (AgeRule(outreach=Outreach.HANDOVER), {"invitation": False, "reminder": False}),
+        (
+            AgeRule(outreach=Outreach.TOPICS, topics=("news",)),
+            {"invitation": False, "reminder": False},
+        ),
+        (
+            AgeRule(outreach=Outreach.TOPICS, topics=("events",)),
+            {"invitation": True, "reminder": True},
+        ),
+    ],
+)
+def test_nobody_under_18_is_invited_or_reminded_unless_the_district_switched_events_on(
+    app: Flask, session: Session, make: Make, planned: Planned, rule: AgeRule, gone: dict[str, bool]
+) -> None:
+    choose(session, rule, at=make.at)
+    event = planned()
+    child = make.alumnus("Kit", class_year=None, birth_date=date(2011, 5, 1), email="kit@m.example")
+    grown = make.alumnus("Ann", class_year=None, birth_date=date(1990, 5, 1), email="ann@m.example")
+    for mine in invited(session, make, event, child, grown):
+        respond(session, mine.id, Reply("yes"), at=make.at)
+    session.commit()
+    deliver(app, at=make.at)
+    before = event.starts_at - DAY
+    advance(before)
+    deliver(app, at=before)
+    for step, words in (("invitation", "event:%:invitation:%"), ("reminder", "event:%/reminder:%")):
+        rows = session.execute(
+            select(Message.alumnus_id, Message.state, Message.reason).where(Message.key.like(words))
+        ).all()
+        fates = {person: (state, reason) for person, state, reason in rows}
+        assert fates[grown.id] == (MessageState.ACCEPTED, None), step
+        expected = (
+            (MessageState.ACCEPTED, None) if gone[step] else (MessageState.SKIPPED, UNDER_AGE)
+        )
+        assert fates[child.id] == expected, step
