@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from typing import Any
+
 from flask_babel import lazy_gettext as _
 from wtforms import DateField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
+from crm.alumni.models import Alumnus
+from crm.consent import pauses
 from crm.consent.age import AgeRule, Outreach, clean
 from crm.consent.models import ConsentBasis, ConsentState, Topic
 from crm.consent.service import MAX_WORDING
@@ -119,10 +124,27 @@ class MinorsForm(Form):
 class PauseForm(Form):
     """A pause that a person asked staff for."""
 
+    break_for = SelectField(_("How long"), default=pauses.Break.DAY.value)
     until = DateField(_("Send nothing up to and with"), [Optional()])
     wording = TextAreaField(
         _("What they said, and how"), validators=[InputRequired(), Length(max=MAX_WORDING)]
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.break_for.choices = pauses.choices()
+
+    @classmethod
+    def of(cls, person: Alumnus) -> PauseForm:
+        """The form filled in with the pause that stands."""
+        named = pauses.Break.DAY if person.paused_until else pauses.Break.NONE
+        return cls(formdata=None, until=person.paused_until, break_for=named.value, prefix="pause-")
+
+    def last_day(self, person: Alumnus, *, at: datetime) -> date | None:
+        """The last day of the pause that was chosen; None for none."""
+        return pauses.last_day(
+            self.break_for.data, self.until.data, held=person.paused_until, today=at.date()
+        )
 
 
 class CloseForm(Form):

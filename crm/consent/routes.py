@@ -78,7 +78,7 @@ def show_ledger(person: Alumnus) -> Any:
         descending=True,
     )  # fmt: skip
     edits = viewer.may(Permission.PEOPLE_EDIT)
-    pause_form = PauseForm(formdata=None, until=person.paused_until, prefix="pause-")
+    pause_form = PauseForm.of(person)
     held = queries.suppressions_held(session, person.id)
     return render_template(
         "crm/consent/ledger.html", person=person, page=page, sources=SOURCES, states=STATES,
@@ -119,9 +119,10 @@ def pause(alumnus_id: int) -> Response:
     person = load_alumnus(db.session(), current_viewer(), alumnus_id)
     form = PauseForm(prefix="pause-")
     _valid(form)
+    at = clock.now()
     done = word.pause_on_word(
-        db.session(), person.id, until=form.until.data, wording=form.wording.data,
-        by=current_viewer(), at=clock.now(),
+        db.session(), person.id, until=form.last_day(person, at=at), wording=form.wording.data,
+        by=current_viewer(), at=at,
     )  # fmt: skip
     return _back(person, done)
 

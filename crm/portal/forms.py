@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -10,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import (
     DateField,
     EmailField,
+    RadioField,
     SelectField,
     StringField,
     validators,
@@ -17,6 +19,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 
 from crm.alumni.models import Alumnus
+from crm.consent import pauses
 from crm.core.errors import Invalid
 from crm.portal.queries import Choices, Held
 from crm.portal.wishes import Wish
@@ -60,9 +63,10 @@ class ProfileForm(Form):
     ways = MultiCheckboxField(_("I could"))
     subjects = MultiCheckboxField(_("About"))
     topics = MultiCheckboxField(_("Mail me about"))
+    break_for = RadioField(_("A break from our mail"), [validators.Optional()])
     pause = DateField(_("Send nothing until"), [validators.Optional()])
 
-    def wish(self) -> Wish:
+    def wish(self, alumnus: Alumnus, *, at: datetime) -> Wish:
         """What was asked for; parts that the browser did not send stay as they are."""
         sent, shown = request.form, request.form.getlist("shown")
         given = {name: self[name].data or "" for name in PROFILE if name in sent}
@@ -71,7 +75,9 @@ class ProfileForm(Form):
             for part in PARTS
             if part in shown or part in sent
         }
-        pause = (self.pause.data,) if "pause" in sent else None
+        held, named = alumnus.paused_until, self.break_for.data if "break_for" in sent else None
+        until = pauses.last_day(named, self.pause.data, held=held, today=at.date())
+        pause = (until,) if {"pause", "break_for"} & sent.keys() else None
         return Wish(profile=given, pause=pause, **parts)
 
     def show(self, error: Invalid) -> None:
@@ -108,10 +114,14 @@ def profile_form(alumnus: Alumnus, mine: Held, choices: Choices) -> ProfileForm:
     form = ProfileForm(
         **values, ways=sorted(mine.ways), subjects=sorted(mine.subjects),
         topics=sorted(mine.topics), pause=alumnus.paused_until,
+        break_for=(
+            pauses.Break.DAY if alumnus.paused_until else pauses.Break.NONE
+        ).value,
     )  # fmt: skip
     languages = {code: str(name) for code, name in CONTENT_LANGUAGES.items()}
     languages.setdefault(alumnus.language, alumnus.language)
     zones = dict.fromkeys(("", alumnus.time_zone or "", *ZONES))
+    form.break_for.choices = pauses.choices()
     form.language.choices = _offered(languages.items())
     form.time_zone.choices = _offered((zone, zone.replace("_", " ") or "–") for zone in zones)
     form.ways.choices = _offered(choices.ways)

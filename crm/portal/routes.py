@@ -41,8 +41,9 @@ def save(token: str) -> Any:
     form = filled(link)
     if link.alumnus.deceased or not form.validate():
         return show(token, link, form=form)
+    wish = form.wish(link.alumnus, at=at)
     try:
-        saved = service.save(db.session(), link.alumnus, form.wish(), claim=link.claim, at=at)
+        saved = service.save(db.session(), link.alumnus, wish, claim=link.claim, at=at)
     except Invalid as error:
         db.session.rollback()
         form.show(error)
