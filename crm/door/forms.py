@@ -130,15 +130,21 @@ class JoinForm(PersonForm):
         self._class(field)
 
     def validate_year_2(self, field: Any) -> None:
-        """The same of another school, where one is named."""
-        if self.school_2.data and field.data is None:
-            raise ValidationError(gettext("Write the year of your class there."))
-        if field.data is not None:
-            self._class(field)
+        """The same of another school."""
+        self._class(field)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """All fields, and a year where another school is named."""
+        fine = bool(super().validate(extra_validators))
+        if self.school_2.data and self.year_2.data is None and not self.year_2.errors:
+            self.year_2.errors = [gettext("Write the year of your class there.")]
+            return False
+        return fine
 
     def _class(self, field: Any) -> None:
-        latest = senior_year(self.day)
-        if field.data > latest:
+        if field.data is None:
+            return
+        if field.data > senior_year(self.day):
             raise ValidationError(
                 gettext(
                     "You are still at school. Come back in your last year: we keep nothing"

@@ -46,6 +46,10 @@ WITHOUT_ENTRY = {
     "imports.apply": "asks a worker; what it does is an entry (tests/crm/imports)",
     "imports.check": "a dry run changes nothing",
     "imports.choose": "a mapping of a file that is not applied yet; the application is an entry",
+    "join.classmate": "a word of somebody unknown; the note's own row keeps it: tests/crm/door",
+    "join.join": "nothing is changed until the link is pressed, which is an entry",
+    "join.offer": "the alumnus offers; the interest's own row and an interaction keep it",
+    "join.senior": "nothing is changed until the link is pressed, which is an entry",
     "journeys.retry": "needs somebody who is stuck; its entry: tests/lifecycle/journeys",
     "journeys.check": "checks a text and keeps nothing",
     "links.fresh": "mails a link to the address we hold; the message's own row keeps it",
@@ -101,6 +105,7 @@ TAUGHT: dict[str, dict[str, Any]] = {
     "requests.send_back": {"reason": "Which day?"},
     "saved.edit": {"name": "Mentors of today"},
     "saved.new": {"name": "New", "q": "way:mentor"},
+    "seniors.rule": {"enough": "80"},
     "schools.bring": {"file": ("NCESSCH,SCH_NAME\n130012009999,New High\n", "schools.csv")},
 }
 """What to type into a form whose own values would change nothing."""

@@ -255,3 +255,14 @@ def test_whatever_is_posted_nothing_changes_before_a_confirmation(
     letters()
     assert answer.status_code in {303, 400, 422}
     assert counts(session) == before
+
+
+@pytest.mark.parametrize("year", ["", "soon", "12", "99999999999", "-1", "2012.5"])
+@pytest.mark.parametrize("field", ["year_1", "year_2"])
+def test_a_year_that_is_none_is_asked_for_again(
+    client: FlaskClient, session: Session, fill: Callable[..., Any], school: School, field: str,
+    year: str,
+) -> None:  # fmt: skip
+    answer = client.post("/join", data=fill(**{"school_2": str(school.id), field: year}))
+    assert answer.status_code == 422
+    assert session.scalar(select(func.count()).select_from(JoinPending)) == 0
