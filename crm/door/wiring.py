@@ -42,8 +42,8 @@ def init_app(app: Flask) -> None:
     known.todo += [seniors.to_do, classmates.to_do]
     known.navigation += [
         NavEntry("seniors.index", _("Seniors"), "mortarboard", 55, Permission.PEOPLE_VIEW),
-        NavEntry("classmates.index", _("Lost classmates"), "search-heart", 56,
-                 Permission.PEOPLE_EDIT),
+        NavEntry("classmates.index", _("Lost classmates"), "search-heart", 79,
+                 Permission.PEOPLE_EDIT, _("Records")),
     ]  # fmt: skip
     known.settings_pages.append(
         NavEntry("seniors.rule", _("Seniors"), "mortarboard", 50, Permission.SETTINGS)

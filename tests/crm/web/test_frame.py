@@ -102,7 +102,7 @@ def test_the_keeping_of_records_folds_under_one_word_that_is_open_where_one_is(
         page = BeautifulSoup(client.get(address).text, "html.parser")
         return page.select_one("nav.hc-side details")
 
-    kept = ["/imports", "/exports", "/bulk", "/duplicates"]
+    kept = ["/classmates", "/imports", "/exports", "/bulk", "/duplicates"]
     assert [a["href"] for a in group(coordinator, "/").select("a")] == kept
     assert not group(coordinator, "/").has_attr("open")
     assert group(coordinator, "/exports").has_attr("open")
