@@ -1,9 +1,10 @@
-// <input data-focus-key="/">, <button data-focus-key="m">: the key brings the reader there from anywhere but a field.
+// <input data-focus-key="/">, <button data-focus-key="m">: the key brings the reader there,
+// unless a field is being typed into.
 
 export function focusKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return;
     const field = document.querySelector(`[data-focus-key="${CSS.escape(event.key)}"]`);
     if (!field) return;
     event.preventDefault();
