@@ -24,7 +24,7 @@ def resolve_person(session: Session, text: str) -> int:
     found = _by_external_id(session, text)
     if not found and text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID:
         found = {int(text)}
-    survivors = {_survivor(session, alumnus_id) for alumnus_id in found} - {None}
+    survivors = {survivor(session, alumnus_id) for alumnus_id in found} - {None}
     if len(survivors) > 1:
         systems = ", ".join(sorted(f"{s}:{text}" for s in _systems(session, text)))
         raise Invalid(f"Several people have the id {text}. Say which: {systems}.", field="id")
@@ -53,7 +53,7 @@ def _systems(session: Session, value: str) -> list[str]:
     return list(session.scalars(select(ExternalId.system).where(ExternalId.value == value)))
 
 
-def _survivor(session: Session, alumnus_id: int) -> int | None:
+def survivor(session: Session, alumnus_id: int) -> int | None:
     """The record that stands for this one today, or None if there is none."""
     seen: set[int] = set()
     current: int | None = alumnus_id

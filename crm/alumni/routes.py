@@ -15,11 +15,12 @@ from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
 from crm.alumni.forms import ContactForm, profile_form
 from crm.alumni.models import Alumnus, InterestKind
+from crm.alumni.queries import survivor
 from crm.alumni.search import help_lines, help_rows, search
 from crm.alumni.words import CONTACT_KINDS, CONTACT_STATUSES, OWNERS, SCHOOLING_STATUSES
 from crm.core import clock
 from crm.core.database import db
-from crm.core.errors import Invalid
+from crm.core.errors import Invalid, NotFound
 from crm.core.extend import QueryContext, extensions
 from crm.core.viewer import Permission, Viewer
 from crm.query import QueryError, compile_query, count_up_to
@@ -67,10 +68,20 @@ def count_text(found: int, more: bool) -> str:
 
 @bp.get("/<int:alumnus_id>")
 @requires(Permission.PEOPLE_VIEW)
-def detail(alumnus_id: int) -> str:
-    """One person: who they are, how to reach them, and what every area knows of them."""
-    viewer, at = current_viewer(), clock.now()
-    person = load_alumnus(db.session(), viewer, alumnus_id)
+def detail(alumnus_id: int) -> Any:
+    """One person: who they are, how to reach them, and what every area knows of them.
+
+    The address of a record that became part of another leads to that one.
+    """
+    session, viewer, at = db.session(), current_viewer(), clock.now()
+    try:
+        person = load_alumnus(session, viewer, alumnus_id)
+    except NotFound:
+        stays = survivor(session, alumnus_id)
+        if stays is None or stays == alumnus_id:
+            raise
+        person = load_alumnus(session, viewer, stays)
+        return redirect(url_for("people.detail", alumnus_id=person.id))
     facts = _facts(viewer, person, at)
     if facts["contacts"]:
         saw("person", [person.id])
