@@ -113,7 +113,7 @@ def identity() -> Mapped[int]:
 
 
 def guarded(target: str) -> ForeignKey:
-    """A foreign key that statement triggers keep instead of a constraint (ADR 14).
+    """A foreign key that statement triggers keep instead of a constraint (ADR 10).
 
     For tables that imports fill by the million; `migrations/` has the triggers. To whoever reads
     the models it is a foreign key like any other.
