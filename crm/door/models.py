@@ -79,7 +79,7 @@ class ClassmateNote(Model):
     id: Mapped[int] = identity()
     name: Mapped[str]
     school_id: Mapped[int | None] = mapped_column(ForeignKey("school.id"))
-    class_year: Mapped[int | None]
+    class_year: Mapped[int | None] = mapped_column(BigInteger)
     email: Mapped[str] = mapped_column(default="")
     hint: Mapped[str] = mapped_column(default="")
     sender: Mapped[str]
