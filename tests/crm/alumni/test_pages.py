@@ -264,7 +264,12 @@ def test_a_list_costs_the_same_few_queries_however_long_it_is(
     assert len(queries) == few <= 12
 
 
-def test_an_old_link_to_a_merged_record_is_gone(coordinator: FlaskClient, make: Make) -> None:
+def test_an_old_link_to_a_merged_record_leads_to_the_one_that_stays(
+    coordinator: FlaskClient, make: Make, login_as: LoginAs
+) -> None:
     kept = make.alumnus()
     gone = make.alumnus(merged_into_id=kept.id, updated_at=make.at - timedelta(days=1))
-    assert coordinator.get(f"/people/{gone.id}").status_code == 404
+    answer = coordinator.get(f"/people/{gone.id}")
+    assert (answer.status_code, answer.location) == (302, f"/people/{kept.id}")
+    elsewhere = login_as(make.user(Role.SCHOOL, school=make.school()))
+    assert elsewhere.get(f"/people/{gone.id}").status_code == 404, "scope is a wall"
