@@ -90,13 +90,25 @@ def hashed(key: Any) -> ColumnElement[str]:
 
 
 def address_suppressed(key: Any) -> ColumnElement[bool]:
-    """A condition: the address (in its comparable form) is never to be mailed."""
-    return exists().where(_held.address_key.in_([key, hashed(key)]), _held.lifted_at.is_(None))
+    """A condition: the address (in its comparable form) is never to be mailed.
+
+    One question for each form, so that a plan may join by either and take each digest once.
+    """
+    standing = _held.lifted_at.is_(None)
+    return or_(
+        exists().where(_held.address_key == key, standing),
+        exists().where(_held.address_key == hashed(key), standing),
+    )
 
 
 def address_suppression(key: Any) -> ColumnElement[Any]:
-    """The reason an address is never to be mailed, or null; a scalar subquery."""
-    known = _held.address_key.in_([key, hashed(key)])
+    """The reason an address is never to be mailed, or null; a scalar subquery.
+
+    The digest stands in a query of its own: it is taken once for an address, not once for each
+    suppression that is looked at.
+    """
+    digest = select(hashed(key)).correlate_except().scalar_subquery()
+    known = _held.address_key.in_([key, digest])
     found = select(_held.reason).where(known, _held.lifted_at.is_(None)).limit(1)
     return found.scalar_subquery()
 
