@@ -35,5 +35,16 @@ def init_app(app: Flask) -> None:
     registry.navigation.append(
         NavEntry("accounts.settings", _("Settings"), "gear", 900, Permission.HOME)
     )
+    registry.settings_pages += [
+        NavEntry("accounts.settings", _("My account"), "person", 0, Permission.HOME,
+                 _("My account")),
+        NavEntry("accounts.installation", _("Installation"), "hdd", 10, Permission.SETTINGS,
+                 _("District")),
+        NavEntry("accounts.users", _("Staff accounts"), "people", 40, Permission.SETTINGS,
+                 _("Access")),
+        NavEntry("accounts.roles", _("Roles"), "key", 42, Permission.SETTINGS, _("Access")),
+        NavEntry("accounts.audit", _("Audit trail"), "journal", 44, Permission.AUDIT,
+                 _("Access")),
+    ]  # fmt: skip
     registry.object_names["user"] = queries.user_names
     registry.checks.append(checks.coordinators_without_factor)

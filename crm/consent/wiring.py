@@ -28,6 +28,6 @@ def init_app(app: Flask) -> None:
     registry.add_rows(fields.CHOSE)
     registry.references |= {"user": references.staff, "link": references.own_link}
     registry.settings_pages += [
-        NavEntry("consent.all_topics", _("Topics"), "tags", 10, Permission.SETTINGS),
-        NavEntry("consent.minors", _("Under 18"), "person", 20, Permission.SETTINGS),
+        NavEntry("consent.all_topics", _("Topics"), "tags", 20, Permission.SETTINGS, _("Mail")),
+        NavEntry("consent.minors", _("Under 18"), "person", 22, Permission.SETTINGS, _("Mail")),
     ]

@@ -251,7 +251,7 @@ class Extensions:
         default_factory=list
     )
     settings_panels: list[Panel] = field(default_factory=list)
-    # Further pages of the settings, beside those of the accounts area.
+    # The pages of settings; those of a group stand next to each other in order.
     settings_pages: list[NavEntry] = field(default_factory=list)
     # What decides messages (an origin without its step) and may be let go to people under 18.
     origins: list[Callable[[Session], Iterable[tuple[str, str]]]] = field(default_factory=list)

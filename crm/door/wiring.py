@@ -46,8 +46,9 @@ def init_app(app: Flask) -> None:
                  Permission.PEOPLE_EDIT, _("Records")),
     ]  # fmt: skip
     known.settings_pages.append(
-        NavEntry("seniors.rule", _("Seniors"), "mortarboard", 50, Permission.SETTINGS)
-    )
+        NavEntry("seniors.rule", _("Seniors"), "mortarboard", 12, Permission.SETTINGS,
+                 _("District"))
+    )  # fmt: skip
     known.references["join"] = words.references
     known.profile_panels.append(Panel("wishes", "crm/door/_wishes.html", 40, own_page))
     known.personal |= {

@@ -55,6 +55,8 @@ def init_app(app: Flask) -> None:
     known.jobs.append(PeriodicJob("rights.short-lived", HOUR, let_go_of_short_lived))
     known.jobs.append(PeriodicJob("rights.farewells", EVERY, forget_farewells))
     known.settings_pages += [
-        NavEntry("rights.requests", _("Data requests"), "shield", 30, Permission.SETTINGS),
-        NavEntry("rights.schedule", _("How long data is kept"), "clock", 40, Permission.SETTINGS),
-    ]
+        NavEntry("rights.requests", _("Data requests"), "shield", 30, Permission.SETTINGS,
+                 _("Records")),
+        NavEntry("rights.schedule", _("How long data is kept"), "clock", 32, Permission.SETTINGS,
+                 _("Records")),
+    ]  # fmt: skip

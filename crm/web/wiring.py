@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     kept.init_app(app)
     tables.init_app(app)
-    app.jinja_env.globals["settings_pages"] = settings_pages
+    app.jinja_env.globals["settings_groups"] = settings_groups
     headers.init_app(app, secure=app.config["SETTINGS"].secure)
 
     @app.context_processor
@@ -48,10 +48,14 @@ def _now() -> datetime:
     return clock.now()
 
 
-def settings_pages(viewer: Any) -> list[Any]:
-    """The pages of settings that areas add, for this viewer, in order."""
-    entries = sorted(extensions().settings_pages, key=lambda entry: entry.order)
-    return [entry for entry in entries if viewer.may(entry.permission)]
+def settings_groups(viewer: Any) -> list[tuple[str, list[NavEntry]]]:
+    """The pages of settings that this viewer may open, in order, as (group, pages)."""
+    return _grouped(extensions().settings_pages, viewer)
+
+
+def _grouped(entries: list[NavEntry], viewer: Any) -> list[tuple[str, list[NavEntry]]]:
+    seen = [one for one in sorted(entries, key=lambda one: one.order) if viewer.may(one.permission)]
+    return [(group, [*inside]) for group, inside in groupby(seen, key=lambda one: str(one.group))]
 
 
 def navigation(viewer: Any) -> list[tuple[str, list[NavEntry]]]:
@@ -59,10 +63,5 @@ def navigation(viewer: Any) -> list[tuple[str, list[NavEntry]]]:
 
     What stands alone, or would be the only one of its group, has the group "".
     """
-    entries = sorted(extensions().navigation, key=lambda entry: entry.order)
-    seen = [entry for entry in entries if viewer.may(entry.permission)]
-    found = []
-    for group, members in groupby(seen, key=lambda entry: str(entry.group)):
-        inside = list(members)
-        found.append((group if len(inside) > 1 else "", inside))
-    return found
+    groups = _grouped(extensions().navigation, viewer)
+    return [(group if len(inside) > 1 else "", inside) for group, inside in groups]

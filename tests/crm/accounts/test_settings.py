@@ -318,3 +318,44 @@ def test_the_command_names_what_is_wrong(
     assert result.exit_code == 1
     assert problem in result.stderr
     assert session.scalars(select(User)).all() == []
+
+
+def tabs_of(page: str) -> dict[str, list[tuple[str, str | None]]]:
+    """The rows of links above a settings page: label of the row → (address, how marked)."""
+    rows = BeautifulSoup(page, "html.parser").select(".hc-sections nav")
+    return {
+        str(row["aria-label"]): [
+            (str(a["href"]), str(a["aria-current"]) if a.has_attr("aria-current") else None)
+            for a in row.select("a")
+        ]
+        for row in rows
+    }
+
+
+def test_settings_stand_in_groups_and_only_the_open_one_shows_its_pages(
+    coordinator: FlaskClient,
+) -> None:
+    rows = tabs_of(coordinator.get("/settings/under-18").text)
+    assert list(rows) == ["Settings", "Mail"]
+    groups = [address for address, _ in rows["Settings"]]
+    assert groups == [
+        "/settings", "/settings/installation", "/settings/topics", "/settings/data-requests",
+        "/settings/users",
+    ]  # fmt: skip
+    assert [mark for _, mark in rows["Settings"]] == [None, None, "true", None, None]
+    assert rows["Mail"] == [("/settings/topics", None), ("/settings/under-18", "page")]
+
+
+def test_every_page_of_settings_is_reached_from_its_group(coordinator: FlaskClient) -> None:
+    reached = set()
+    for group, _ in tabs_of(coordinator.get("/settings").text)["Settings"]:
+        rows = tabs_of(coordinator.get(group).text)
+        assert len([mark for row in rows.values() for _, mark in row if mark == "page"]) == 1
+        reached |= {address for row in rows.values() for address, _ in row}
+    assert len(reached) == 10
+
+
+def test_who_may_open_only_their_own_account_sees_no_row_of_groups(
+    login_as: Login, make: Make
+) -> None:
+    assert tabs_of(login_as(make.user(Role.VIEWER)).get("/settings").text) == {}
