@@ -129,10 +129,12 @@ def set_access(
     session.execute(delete(UserScope).where(UserScope.user_id == user.id))
     session.add_all(UserScope(user_id=user.id, school_id=s) for s in sorted(set(school_ids)))
     session.add_all(UserScope(user_id=user.id, cluster_id=c) for c in sorted(set(cluster_ids)))
+    session.flush()
+    after = queries.scopes_of(session, [user.id])[user.id]
     audit.record(
         session, "user.access_changed", kind="user", key=user.id, by=by, at=at,
         before={"role": old_role, "places": before.names},
-        after={"role": role, "schools": sorted(school_ids), "clusters": sorted(cluster_ids)},
+        after={"role": role, "places": after.names},
     )  # fmt: skip
     session.flush()
 

@@ -147,7 +147,10 @@ def move_topic(
     order[place], order[other] = order[other], order[place]
     for position, each in enumerate(order, start=1):
         each.position = position
-    audit.record(session, "topic.moved", kind="topic", key=topic.key, by=by, at=at, place=other + 1)
+    audit.record(
+        session, "topic.moved", kind="topic", key=topic.key, by=by, at=at,
+        before={"place": place + 1}, after={"place": other + 1},
+    )  # fmt: skip
     session.flush()
 
 

@@ -103,9 +103,12 @@ def change_field(
     found = session.get(CustomField, key)
     if found is None:
         raise NotFound("There is no such field.")
+    after = {"label": label, "targeting": targeting}
+    before = {"label": found.label, "targeting": found.targeting}
+    if before == after:
+        return
     found.label, found.targeting = label, targeting
     audit.record(
-        session, "field.changed", kind="field", key=key, by=by, at=at, label=label,
-        targeting=targeting,
-    )  # fmt: skip
+        session, "field.changed", kind="field", key=key, by=by, at=at, before=before, after=after
+    )
     session.flush()

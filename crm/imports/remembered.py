@@ -112,11 +112,17 @@ def change(
     )  # fmt: skip
     if session.scalar(same) is not None:
         raise Conflict("Another mapping for these columns has that name.")
+    before = {"name": mapping.name, "columns": mapping.directions.get("columns", {})}
     mapping.name = name
     mapping.directions = {**mapping.directions, "columns": columns}
-    audit.record(
-        session, "mapping.changed", kind="mapping", key=mapping.id, by=by, at=at, name=name
-    )
+    after = {"name": name, "columns": columns}
+    changed = [field for field in after if before[field] != after[field]]
+    if changed:
+        audit.record(
+            session, "mapping.changed", kind="mapping", key=mapping.id, by=by, at=at,
+            before={field: before[field] for field in changed},
+            after={field: after[field] for field in changed},
+        )  # fmt: skip
     session.flush()
 
 

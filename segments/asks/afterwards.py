@@ -58,6 +58,7 @@ def confirm_attendance(
     note(
         session, "commitment.confirmed", kind="request", key=request.id, by=by, at=at,
         commitment_id=commitment.id, attended=attended,
+        **({"hours": str(commitment.hours), "pupils": commitment.pupils} if attended else {}),
     )  # fmt: skip
     session.flush()
     close_if_settled(session, request, at=at)

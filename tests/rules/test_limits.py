@@ -58,6 +58,10 @@ MAILS_ONCE = {
     "requests.approve": "tells one school of one decision",
     "requests.cancel": "tells those who had promised, once",
     "requests.send_back": "tells one school of one decision",
+    "events.invite": "invites one person to one event once",
+    "events.move": "tells those concerned of one change once",
+    "rights.decline": "tells one person of one decision",
+    "rights.erase": "tells one person once that they are forgotten",
     "portal.revoke": UNLIMITED["portal.revoke"],
 }
 """What mails because a state changes, which it does once."""

@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import Workbook
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm.accounts.models import AuditEntry
 from crm.imports.models import ImportState
 from crm.schools.models import School
 from tests.crm.imports.conftest import Command, everybody
@@ -103,6 +105,7 @@ def test_on_the_page_the_good_lines_alone_are_checked_and_applied_by_choice(
     page = coordinator.get(f"/imports/{run.id}").text
     assert "Line 4 and everything below it cannot be read" in page
     coordinator.post(f"/imports/{run.id}/partial")
+    assert "import.partial" in session.scalars(select(AuditEntry.action)).all()
     assert work(app, session).state is ImportState.CHECKED
     page = coordinator.get(f"/imports/{run.id}").text
     assert "Only the lines above line 4 are read." in page
