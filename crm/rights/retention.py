@@ -40,6 +40,11 @@ class Line:
     last: datetime | None
     gone: int
 
+    @property
+    def fixed(self) -> bool:
+        """Whether the district has no choice of days."""
+        return self.keep.least == self.keep.most
+
 
 def days_of(schedule: Schedule, keep: Keep) -> int:
     """The district's choice, within the bounds."""

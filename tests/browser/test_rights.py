@@ -51,6 +51,7 @@ def test_somebody_takes_their_data_along_and_is_forgotten_by_the_office(
     link = own_page(site, zoe)
     phone = open_page(width=360, javascript=False)
     phone.goto(link)
+    phone.locator("#leaving > summary").click()
     phone.get_by_role("link", name="My data").click()
     assert_fits(phone)
     press(phone, "Mail me a code for my file")
@@ -61,6 +62,7 @@ def test_somebody_takes_their_data_along_and_is_forgotten_by_the_office(
     assert told["record"]["employer"] == "Quillfeather Ltd"
 
     phone.goto(link)
+    phone.locator("#leaving > summary").click()
     phone.get_by_role("link", name="My data").click()
     press(phone, "Mail me a code to be forgotten")
     confirm(site, made, phone, address, "Forget me")
