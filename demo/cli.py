@@ -158,11 +158,13 @@ def _hurried(session: Session) -> Iterator[None]:
     db.engine.dispose()
     event.listen(db.engine, "connect", hurry)
     usual = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.freeze()
+    gc.set_threshold(250_000, 50, 100)
     try:
         yield
     finally:
         gc.set_threshold(*usual)
+        gc.unfreeze()
         event.remove(db.engine, "connect", hurry)
         session.rollback()
         db.engine.dispose()

@@ -27,7 +27,8 @@ from segments.clearance.service import record_clearance
 from segments.desk.advance import advance
 from segments.desk.waves import suggest
 from segments.requests.draft import Draft, Slot
-from segments.requests.models import GradeBand, Place, Request, RequestDate, Supervision
+from segments.requests.models import GradeBand, Place, Request, Supervision
+from segments.requests.queries import dates_of
 from segments.requests.service import approve, create_request
 
 if TYPE_CHECKING:
@@ -91,10 +92,13 @@ class Desk:
             )
             self.teachers[school.id] = viewer_for(session, user)
 
-    def live(self, at: datetime) -> None:
-        """Seven weeks at the desk: new requests, two rounds of asking and answering, visits."""
+    def open(self, at: datetime) -> None:
+        """What schools say of the visits that were, and what they ask for next."""
         self._visits(at)
         self._post(at)
+
+    def live(self, at: datetime) -> None:
+        """Two rounds of asking and answering; what else is due is mailed with the first."""
         for wait in ROUNDS:
             moment = at + wait
             if moment > self.replay.until:
@@ -106,7 +110,7 @@ class Desk:
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
     def _post(self, at: datetime) -> None:
-        """What schools ask for in seven weeks of term; the coordinator approves it."""
+        """What schools ask for in eight weeks of term; the coordinator approves it."""
         random, session = self.replay.random, self.replay.session
         if at.month in {7, 8}:
             return
@@ -155,13 +159,12 @@ class Desk:
             )  # fmt: skip
             said = answer(random, person, facts)
             if said == "accepted":
-                dates = select(RequestDate).where(RequestDate.request_id == request.id)
-                first = session.scalars(dates.order_by(RequestDate.starts_at)).first()
+                first = next(iter(dates_of(session, request.id)), None)
                 if first is not None and first.starts_at > at:
                     answers.accept(session, ask, date_id=first.id, at=at)
             elif said == "declined":
                 answers.decline(session, ask, how="no", at=at)
-            session.commit()
+        session.commit()
 
     def _open_asks(self, at: datetime) -> list[tuple[Ask, Request, int, int]]:
         """Asks that arrived and wait, with how often the person was asked and helped lately."""
@@ -186,7 +189,7 @@ class Desk:
         return [(a, r, n, h) for a, r, n, h in rows if a.id not in self.seen]
 
     def _visits(self, at: datetime) -> None:
-        """Schools say how the visits of the last seven weeks went; whoever came is thanked."""
+        """Schools say how the visits of the last eight weeks went; whoever came is thanked."""
         random, session = self.replay.random, self.replay.session
         over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
         over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ZONE = "America/New_York"
 AHEAD = timedelta(days=30)
 SOON = timedelta(days=12)
-MOST_ANSWERS = 24
+MOST_ANSWERS = 16
 CAME = 0.85
 ANSWERS = (("yes", 0.5), ("maybe", 0.15), ("no", 0.35))
 NEEDS = ("Vegetarian", "No nuts", "Step-free entrance, please", "", "", "", "")

@@ -22,7 +22,6 @@ from crm.imports.interactions import import_interactions
 from crm.imports.schools import import_schools
 from crm.imports.service import import_people
 from crm.mail.content import Variant, ship_all
-from crm.mail.delivery import deliver
 from demo import files, readers
 from demo.desk import Desk
 from demo.events import Events
@@ -32,7 +31,7 @@ from lifecycle.engine.service import advance
 from lifecycle.journeys import service as journeys
 
 YEARS = 5
-STEP = timedelta(days=49)
+STEP = timedelta(days=56)
 HOUR = time(16, 0, tzinfo=UTC)
 Progress = Callable[[str, float], None]
 
@@ -115,7 +114,7 @@ class Replay:
         return db.session()
 
     def run(self) -> None:
-        """Live through the years, seven weeks a step."""
+        """Live through the years, eight weeks a step."""
         with self._at(self.start):
             self._begin()
         moments = list(self._moments())
@@ -163,15 +162,15 @@ class Replay:
                 self.people[alumnus_id] = self.by_number[value]
 
     def _live(self, at: datetime) -> None:
-        """Seven weeks: files, answers to what came before, then what goes out next."""
+        """Eight weeks: files, answers to what came before, then what goes out next."""
         self._rosters(at)
         self._react(at)
-        self.desk.live(at)
+        self.desk.open(at)
         self._mailings(at)
         self.events.live(at)
         self.session.commit()
         advance(at)
-        deliver(self.app, at=at)
+        self.desk.live(at)
         self.events.answers(at)
 
     def passed(self, at: datetime, month: int, day: int) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import Table, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,8 @@ from crm.alumni.names import name_key, sort_key
 from crm.alumni.profile import NAME_FIELDS, checked, plain
 from crm.core.errors import Conflict, Invalid, NotFound
 from crm.core.viewer import Viewer
+
+INTEREST = cast(Table, Interest.__table__)
 
 
 def edit_profile(
@@ -106,7 +108,7 @@ def set_all_interests(
             {"alumnus_id": alumnus_id, "kind": kind, "key": key, "source": source, "since": at}
             for kind, key in new
         ]
-        session.execute(insert(Interest).values(told).on_conflict_do_nothing())
+        session.connection().execute(insert(INTEREST).on_conflict_do_nothing(), told)
     if gone := has - asked:
         session.execute(
             delete(Interest).where(*mine, tuple_(Interest.kind, Interest.key).in_(gone))

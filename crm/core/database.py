@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -162,11 +162,20 @@ def rows_of(
     They travel as a JSON document: its text is the same for any number of rows, so that a statement
     is compiled once, and it is written at once, where arrays are quoted item by item.
     """
+    return given_table(types), given_rows(types, rows)
+
+
+def given_table(types: Mapping[str, Any]) -> FromClause:
+    """The table of `rows_of`, for a statement that is built once and kept."""
     given = func.jsonb_to_recordset(bindparam("given", type_=JSONB)).table_valued(
         *(column(name, kind) for name, kind in types.items()), name="given"
     )
-    plain = [{name: _plain(row[name]) for name in types} for row in rows]
-    return given.render_derived(with_types=True), {"given": plain}
+    return given.render_derived(with_types=True)
+
+
+def given_rows(names: Collection[str], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameter of `rows_of`: these names of each row."""
+    return {"given": [{name: _plain(row[name]) for name in names} for row in rows]}
 
 
 def _plain(value: Any) -> Any:

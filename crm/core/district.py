@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -35,12 +35,12 @@ class Choices(BaseModel):
 
 
 C = TypeVar("C", bound=Choices)
+_CHOSEN = select(DistrictSetting.value).where(DistrictSetting.key == bindparam("group"))
 
 
 def chosen(session: Session, kind: type[C]) -> C:
     """What the district chose of this group; its defaults where it chose nothing."""
-    statement = select(DistrictSetting.value).where(DistrictSetting.key == kind.key)
-    return kind.model_validate(session.scalar(statement) or {})
+    return kind.model_validate(session.scalar(_CHOSEN, {"group": kind.key}) or {})
 
 
 def choose(session: Session, choices: Choices, *, at: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from crm.core.database import rows_of
+from crm.core.database import given_rows, given_table
 from crm.interactions.models import Interaction, Mode
 
 BATCH = 5_000
@@ -62,12 +63,17 @@ def _insert(session: Session, rows: list[Mapping[str, Any]]) -> int:
     for row in rows:
         if unknown := row.keys() - set(COLUMNS):
             raise TypeError(f"an interaction has no {', '.join(sorted(unknown))}")
-    types = {name: TABLE.c[name].type for name in COLUMNS}
-    told, values = rows_of(types, ({**DEFAULTS, **row} for row in rows))
-    statement = (
+    values = given_rows(COLUMNS, ({**DEFAULTS, **row} for row in rows))
+    return len(session.execute(_inserting(), values).all())
+
+
+@cache
+def _inserting() -> Any:
+    """The statement, built once: its one parameter carries the rows."""
+    told = given_table({name: TABLE.c[name].type for name in COLUMNS})
+    return (
         insert(TABLE)
         .from_select(list(COLUMNS), select(told))
         .on_conflict_do_nothing(index_elements=[TABLE.c.dedupe_key])
         .returning(TABLE.c.id)
     )
-    return len(session.execute(statement, values).all())

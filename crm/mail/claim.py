@@ -10,13 +10,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
     Row,
+    Table,
     Text,
     Uuid,
+    bindparam,
     func,
     literal,
     select,
@@ -26,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.consent.age import AgeRule
-from crm.core.database import UTCDateTime, rows_of
+from crm.core.database import UTCDateTime, given_rows, given_table
 from crm.core.district import chosen
 from crm.mail import facts, policy
 from crm.mail.facts import Group, Place
@@ -37,6 +40,10 @@ LOCK = 0x686F6D65
 """The advisory lock that claims take one after another ("home")."""
 FALLBACK = "en"
 HANDED_OVER = "handed over"
+MESSAGE = cast(Table, Message.__table__)
+_SKIPS = {"id": Uuid(), "reason": Text()}
+_WAITS = {"id": Uuid(), "until": UTCDateTime()}
+_TAKEN = {"id": Uuid(), "address": Text(), "point_id": MESSAGE.c.contact_point_id.type}
 
 
 @dataclass(frozen=True)
@@ -186,28 +193,25 @@ def language_for(wanted: str | None, written: set[str]) -> str | None:
 def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:
     if not skips:
         return
-    given, parameters = rows_of(
-        {"id": Uuid(), "reason": Text()}, ({"id": i, "reason": why} for i, why in skips.items())
-    )
-    statement = update(Message).where(Message.id == given.c.id)
-    session.execute(
-        statement.values(state=MessageState.SKIPPED, reason=given.c.reason, ended_at=at),
-        parameters, execution_options={"synchronize_session": False},
-    )  # fmt: skip
+    told = given_rows(_SKIPS, ({"id": i, "reason": why} for i, why in skips.items()))
+    session.connection().execute(_skipping(), {**told, "moment": at})
+
+
+@cache
+def _skipping() -> Any:
+    given = given_table(_SKIPS)
+    ended = bindparam("moment", type_=UTCDateTime())
+    statement = update(MESSAGE).where(MESSAGE.c.id == given.c.id)
+    return statement.values(state=MessageState.SKIPPED, reason=given.c.reason, ended_at=ended)
 
 
 def _defer(session: Session, waits: dict[UUID, datetime]) -> None:
     if not waits:
         return
-    given, parameters = rows_of(
-        {"id": Uuid(), "until": UTCDateTime()},
-        ({"id": i, "until": until} for i, until in waits.items()),
-    )
-    statement = update(Message).where(Message.id == given.c.id)
-    session.execute(
-        statement.values(not_before=given.c.until), parameters,
-        execution_options={"synchronize_session": False},
-    )  # fmt: skip
+    told = given_rows(_WAITS, ({"id": i, "until": until} for i, until in waits.items()))
+    given = given_table(_WAITS)
+    statement = update(MESSAGE).where(MESSAGE.c.id == given.c.id)
+    session.connection().execute(statement.values(not_before=given.c.until), told)
 
 
 def _take(
@@ -218,20 +222,11 @@ def _take(
 ) -> Consignment:
     """Mark the rows as claimed under one batch name, with the note of the attempt."""
     batch_id, group, language, send_at = batch
-    given, parameters = rows_of(
-        {"id": Uuid(), "address": Text(), "point_id": Message.contact_point_id.type},
-        ({"id": row.id, "address": row.address, "point_id": row.point_id} for row in rows),
+    told = given_rows(
+        _TAKEN, ({"id": r.id, "address": r.address, "point_id": r.point_id} for r in rows)
     )
-    session.execute(
-        update(Message)
-        .where(Message.id == given.c.id)
-        .values(
-            state=MessageState.CLAIMED, attempt=Message.attempt + 1, batch_id=batch_id,
-            claimed_at=at, send_at=send_at, to_address=given.c.address,
-            contact_point_id=given.c.point_id, language=language, reason=None,
-        ),
-        parameters, execution_options={"synchronize_session": False},
-    )  # fmt: skip
+    batched = {"batch": batch_id, "moment": at, "leaves": send_at, "written": language}
+    session.connection().execute(_taking(), {**told, **batched})
     note_attempts(session, batch_id, at)
     messages = [
         Claimed(
@@ -251,11 +246,35 @@ def _take(
     )
 
 
+@cache
+def _taking() -> Any:
+    given = given_table(_TAKEN)
+    moment = UTCDateTime()
+    return (
+        update(MESSAGE)
+        .where(MESSAGE.c.id == given.c.id)
+        .values(
+            state=MessageState.CLAIMED, attempt=MESSAGE.c.attempt + 1, batch_id=bindparam("batch"),
+            claimed_at=bindparam("moment", type_=moment), send_at=bindparam("leaves", type_=moment),
+            to_address=given.c.address, contact_point_id=given.c.point_id,
+            language=bindparam("written"), reason=None,
+        )
+    )  # fmt: skip
+
+
 def note_attempts(session: Session, batch_id: str, at: datetime) -> None:
     """Write down, before anything is handed over, that these messages are about to be."""
+    session.connection().execute(_noting(), {"batch": batch_id, "moment": at})
+
+
+@cache
+def _noting() -> Any:
     rows = select(
-        Message.id, Message.attempt, Message.batch_id, literal(at, UTCDateTime()),
-        literal(HANDED_OVER),
-    ).where(Message.batch_id == batch_id, Message.state == MessageState.CLAIMED)  # fmt: skip
+        MESSAGE.c.id, MESSAGE.c.attempt, MESSAGE.c.batch_id,
+        bindparam("moment", type_=UTCDateTime()), literal(HANDED_OVER),
+    ).where(
+        MESSAGE.c.batch_id == bindparam("batch"), MESSAGE.c.state == MessageState.CLAIMED
+    )  # fmt: skip
     columns = ["message_id", "attempt", "batch_id", "at", "result"]
-    session.execute(insert(SendAttempt).from_select(columns, rows).on_conflict_do_nothing())
+    attempts = cast(Table, SendAttempt.__table__)
+    return insert(attempts).from_select(columns, rows).on_conflict_do_nothing()

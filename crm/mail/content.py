@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,13 @@ from crm.web.i18n import CONTENT_LANGUAGES
 
 FOLDER = Path(__file__).resolve().parents[2] / "content"
 KEY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
+_LATEST = (
+    select(ContentVersion.id)
+    .join(Content, Content.id == ContentVersion.content_id)
+    .where(Content.key == bindparam("content"))
+    .order_by(ContentVersion.no.desc())
+    .limit(1)
+)
 MAX_LINE, MAX_BODY = 200, 50_000
 
 
@@ -217,15 +224,15 @@ def shipped_keys(folder: Path = FOLDER) -> list[str]:
 
 def shipped_version(session: Session, key: str, at: datetime) -> int:
     """The latest version of a content that comes with the program, loaded now if it is not yet."""
-    latest = latest_version(session, key)
+    latest = session.scalar(_LATEST, {"content": key})
     if latest is None:
         if key not in shipped_keys():
             raise NotFound(f"There is no content called “{key}”.")
         _ship_one(session, FOLDER, key, at)
-        latest = latest_version(session, key)
+        latest = session.scalar(_LATEST, {"content": key})
     if latest is None:
         raise NotFound(f"There is no content called “{key}”.")
-    return latest.id
+    return latest
 
 
 def _ship_one(session: Session, folder: Path, key: str, at: datetime) -> bool:

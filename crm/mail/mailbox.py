@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from email.utils import formataddr
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, Text, Uuid, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from crm.core.database import among
+from crm.core.database import UTCDateTime, among, rows_of
 from crm.core.errors import NotFound
 from crm.mail.letter import fill
 from crm.mail.models import MailboxBatch, MailboxItem, Message, MessageAttachment
 from crm.mail.transport import Batch, Guarantee, Outcome
+
+_KEPT = {"message_id": Uuid(), "to_address": Text(), "headers": JSONB(), "substitutions": JSONB()}
 
 
 class MailboxTransport:
@@ -43,14 +46,16 @@ class MailboxTransport:
             )
             .returning(MailboxBatch.id)
         ).one()  # fmt: skip
-        rows = [
+        given, parameters = rows_of(_KEPT, (
             {
-                "message_id": p.message_id, "batch_id": kept, "to_address": p.address,
-                "headers": p.headers, "substitutions": dict(p.substitutions), "at": batch.at,
+                "message_id": p.message_id, "to_address": p.address, "headers": p.headers,
+                "substitutions": dict(p.substitutions),
             }
             for p in batch.parcels
-        ]  # fmt: skip
-        session.execute(upsert(MailboxItem).on_conflict_do_nothing(), rows)
+        ))  # fmt: skip
+        rows = select(*given.c, literal(kept), literal(batch.at, UTCDateTime()))
+        item = upsert(MailboxItem).from_select([*_KEPT, "batch_id", "at"], rows)
+        session.connection().execute(item.on_conflict_do_nothing(), parameters)
         return Outcome(accepted={p.message_id for p in batch.parcels})
 
     def cancel(self, batch_id: str) -> bool:

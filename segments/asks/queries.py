@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, case, func, literal, select
+from sqlalchemy import Row, bindparam, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus, Way
@@ -17,14 +17,14 @@ from segments.requests.access import LARGEST_ID, visible_requests
 from segments.requests.models import Request
 
 KEPT = (CommitmentState.PLANNED, CommitmentState.ATTENDED, CommitmentState.MISSED)
+_TAKEN = select(func.count()).where(
+    Commitment.request_id == bindparam("request"), Commitment.state.in_(KEPT)
+)
 
 
 def places_taken(session: Session, request: Request) -> int:
     """How many places of a request somebody said yes to."""
-    statement = select(func.count()).where(
-        Commitment.request_id == request.id, Commitment.state.in_(KEPT)
-    )
-    return session.scalars(statement).one()
+    return session.scalars(_TAKEN, {"request": request.id}).one()
 
 
 def places_left(session: Session, request: Request) -> int:

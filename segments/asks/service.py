@@ -185,8 +185,9 @@ def call_off(session: Session, request: Request, by: Viewer, at: datetime) -> No
 
 
 def _executed(session: Session, statement: Any) -> Sequence[Any]:
-    """The rows of an update; what the session holds of them is read again when it is looked at."""
+    """The rows of an update of asks; those that the session holds are read again when looked at."""
     session.flush()
     rows = session.execute(statement, execution_options={"synchronize_session": False}).all()
-    session.expire_all()
+    for held in [row for row in session.identity_map.values() if isinstance(row, Ask)]:
+        session.expire(held)
     return rows

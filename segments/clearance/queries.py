@@ -18,6 +18,12 @@ from crm.schools.models import School
 from segments.clearance.models import Clearance
 
 LARGEST_ID = 2**63 - 1
+_ZONE = (
+    select(School.time_zone)
+    .group_by(School.time_zone)
+    .order_by(func.count().desc(), School.time_zone)
+    .limit(1)
+)
 
 
 def cleared_on(
@@ -46,9 +52,7 @@ def cleared_on(
 
 def district_zone(session: Session) -> ZoneInfo:
     """The time zone of most schools: the one in which the office's days begin."""
-    statement = select(School.time_zone).group_by(School.time_zone)
-    name = session.scalar(statement.order_by(func.count().desc(), School.time_zone).limit(1))
-    return ZoneInfo(name or "America/New_York")
+    return ZoneInfo(session.scalar(_ZONE) or "America/New_York")
 
 
 def office_day(session: Session, at: datetime) -> date:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, literal, select
+from sqlalchemy import Row, Select, bindparam, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from crm.accounts.models import User
@@ -27,13 +27,17 @@ GROUPS: dict[str, tuple[RequestState, ...]] = {
 """The columns of the board, in the order in which they need somebody."""
 AGES = {"new": 2, "week": 7, "fortnight": 14}
 """Bands of age, each up to so many days; what is older is `old`."""
+_DATES = (
+    select(RequestDate)
+    .where(RequestDate.request_id == bindparam("request"))
+    .order_by(RequestDate.starts_at, RequestDate.id)
+)
 ACTIVE = (*GROUPS["waiting"], *GROUPS["asking"], *GROUPS["filled"])
 
 
 def dates_of(session: Session, request_id: int) -> Sequence[RequestDate]:
     """The date choices of a request, earliest first."""
-    statement = select(RequestDate).where(RequestDate.request_id == request_id)
-    return session.scalars(statement.order_by(RequestDate.starts_at, RequestDate.id)).all()
+    return session.scalars(_DATES, {"request": request_id}).all()
 
 
 def counts(session: Session, viewer: Viewer) -> dict[str, int]:
