@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from crm.accounts.models import AuditEntry, StaffSession, User, UserScope
 from crm.accounts.sessions import IDLE
 from crm.core.errors import NotFound
+from crm.core.viewer import Role
 from crm.schools.models import Cluster, School
 from crm.web.paging import Page, keyset
+from crm.web.words import role_label
 
 RECENT = 10_000
 MOST_STAFF = 1_000
@@ -96,6 +98,11 @@ def staff_names(session: Session) -> list[tuple[int, str]]:
     """Accounts to choose from, by name."""
     statement = select(User.id, User.name).order_by(User.name, User.id).limit(MOST_STAFF)
     return [(row.id, row.name) for row in session.execute(statement)]
+
+
+def role_names(_session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """What roles are called."""
+    return {role.value: role_label(role) for role in Role if role.value in keys}
 
 
 def user_names(session: Session, keys: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,24 +14,18 @@ from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.accounts.models import AuditEntry, User
-from crm.accounts.words import action_words, field_words, kind_words, permission_label
+from crm.accounts.telling import Deed, told
 from crm.core.errors import Invalid
-from crm.core.extend import QueryContext, extensions
+from crm.core.extend import QueryContext
 from crm.core.viewer import Viewer
 from crm.query import compile_query
 from crm.web.cells import lines
 from crm.web.paging import Page, keyset
 
 BATCH = 1_000
+SHOWN = 25
 LONGEST = 500
 HEADING = ("at", "who", "action", "kind", "key", "before", "after", "detail")
-PAGES = {
-    "alumnus": ("people.detail", "alumnus_id"), "campaign": ("campaigns.detail", "key"),
-    "import": ("imports.detail", "import_id"), "journey": ("journeys.detail", "key"),
-    "request": ("requests.detail", "request_id"), "segment": ("saved.detail", "key"),
-    "user": ("accounts.user", "user_id"),
-}  # fmt: skip
-"""Kind of thing → the endpoint of its page and the name of its argument."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +49,6 @@ class Search:
     def asked(self) -> dict[str, str]:
         """The fields that ask something."""
         return {f.name: v for f in fields(self) if (v := getattr(self, f.name))}
-
-
-@dataclass(frozen=True)
-class Deed:
-    """An entry in words: what a page shows of it."""
-
-    at: datetime
-    who: str
-    did: str
-    kind: str
-    name: str
-    page: tuple[str, dict[str, str]] | None
-    changes: list[tuple[str, str, str]]
-    facts: list[tuple[str, str]]
 
 
 def entries(
@@ -123,62 +103,8 @@ def deeds(
 ) -> tuple[list[Deed], Page[Any]]:
     """One page of a search in words, the newest first."""
     statement = entries(session, search, viewer=viewer, at=at)
-    page = keyset(session, statement, [AuditEntry.id], after=after, descending=True)
-    names = _names(session, [row.AuditEntry for row in page.items])
-    return [_deed(row.AuditEntry, row.name, names) for row in page.items], page
-
-
-def _names(session: Session, found: Sequence[AuditEntry]) -> dict[tuple[str, str], str]:
-    """What the things are called, in one query for each kind."""
-    keys: dict[str, set[str]] = {}
-    for entry in found:
-        keys.setdefault(entry.object_kind, set()).add(entry.object_id)
-    namers = extensions().object_names
-    return {
-        (kind, key): name
-        for kind, mine in keys.items()
-        if kind in namers
-        for key, name in namers[kind](session, sorted(mine)).items()
-    }
-
-
-def _deed(entry: AuditEntry, who: str | None, names: Mapping[tuple[str, str], str]) -> Deed:
-    detail = dict(entry.detail)
-    before, after = detail.pop("before", None), detail.pop("after", None)
-    page = PAGES.get(entry.object_kind)
-    return Deed(
-        at=entry.at, who=who or "Homecoming", did=action_words(entry.action),
-        kind=kind_words(entry.object_kind),
-        name=names.get((entry.object_kind, entry.object_id), entry.object_id),
-        page=(page[0], {page[1]: entry.object_id}) if page else None,
-        changes=list(changes_of(before, after)),
-        facts=[(field_words(name), plain(value)) for name, value in detail.items()],
-    )  # fmt: skip
-
-
-def changes_of(before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
-    """The fields that differ, each with what it was and what it is."""
-    if not isinstance(before, Mapping):
-        before = {} if before is None else {"": before}
-    if not isinstance(after, Mapping):
-        after = {} if after is None else {"": after}
-    for name in [*before, *(name for name in after if name not in before)]:
-        old, new = before.get(name), after.get(name)
-        if old != new:
-            yield field_words(name), plain(old), plain(new)
-
-
-def plain(value: Any) -> str:
-    """A value of an entry as a person reads it."""
-    if value in (None, "", [], {}):
-        return "–"
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, (list, tuple)):
-        return ", ".join(permission_label(str(one)) for one in value)
-    if isinstance(value, Mapping):
-        return "; ".join(f"{field_words(str(k))}: {plain(v)}" for k, v in value.items())
-    return str(value)
+    page = keyset(session, statement, [AuditEntry.id], after=after, descending=True, size=SHOWN)
+    return told(session, [(row.AuditEntry, row.name) for row in page.items]), page
 
 
 def export(

@@ -8,8 +8,9 @@ from flask import Response, render_template, request, stream_with_context
 
 from crm.accounts import queries, trail
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.deeds import action_words, kind_words
 from crm.accounts.routes import bp
-from crm.accounts.words import action_words, kind_words
+from crm.accounts.telling import Deed
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid
@@ -22,7 +23,7 @@ from crm.query import QueryError
 def audit() -> Any:
     """Who did what to whom, when, and what it was before."""
     session, search = db.session(), trail.Search.of(request.args)
-    deeds: list[trail.Deed] = []
+    deeds: list[Deed] = []
     page, fault, status = None, "", 200
     try:
         deeds, page = trail.deeds(

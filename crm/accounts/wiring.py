@@ -47,4 +47,5 @@ def init_app(app: Flask) -> None:
                  _("Access")),
     ]  # fmt: skip
     registry.object_names["user"] = queries.user_names
+    registry.object_names["role"] = queries.role_names
     registry.checks.append(checks.coordinators_without_factor)

@@ -24,6 +24,9 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(routes.bp)
     jobs(app).register(service.JOB, background.work)
     known = extensions(app)
+    known.object_names["bulk action"] = lambda _session, keys: {
+        action.key: str(action.label) for action in ACTIONS if action.key in keys
+    }
     known.bulk_actions.extend(ACTIONS)
     known.derived["bulk_line"] = "alumnus_id in ({gone})"
     known.jobs.append(PeriodicJob("bulk.tidy", DAY, background.tidy))

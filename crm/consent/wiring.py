@@ -23,6 +23,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["topic_name"] = words.topic_name
     app.jinja_env.filters["topic_about"] = words.topic_about
     registry = extensions(app)
+    registry.object_names["topic"] = words.topic_names
     registry.alumnus_panels.append(Panel("consent", "crm/consent/_panel.html", 40, panel.load))
     registry.query_fields.extend(fields.FIELDS)
     registry.add_rows(fields.CHOSE)

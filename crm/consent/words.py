@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import force_locale, get_locale, gettext
 from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crm.consent.models import ConsentSource, ConsentState, SuppressionReason, Topic
 from crm.web.i18n import LANGUAGES
@@ -53,3 +56,9 @@ def _worded(topic: Topic, part: str, language: str | None) -> str:
         return gettext(shipped)
     with force_locale(wanted if wanted in LANGUAGES else "en"):
         return gettext(shipped)
+
+
+def topic_names(session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """The names of topics by their keys."""
+    found = session.scalars(select(Topic).where(Topic.key.in_(keys)))
+    return {topic.key: topic_name(topic) for topic in found}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from anyascii import anyascii
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 LONGEST = 60
@@ -22,3 +24,15 @@ def free_key(
     taken = set(session.scalars(select(column).where(column.startswith(base, autoescape=True))))
     numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
     return next(key for key in (base, *numbered) if key not in taken)
+
+
+def names_by(
+    key: InstrumentedAttribute[Any], name: Any
+) -> Callable[[Session, Sequence[str]], dict[str, str]]:
+    """What answers the names of rows by their keys as text, for `extensions().object_names`."""
+
+    def names(session: Session, keys: Sequence[str]) -> dict[str, str]:
+        text = cast(key, Text)
+        return {k: str(n) for k, n in session.execute(select(text, name).where(text.in_(keys)))}
+
+    return names

@@ -6,6 +6,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
+from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from crm.events import (
     answer_routes,
@@ -18,6 +19,7 @@ from crm.events import (
     routes,
 )
 from crm.events.cli import events
+from crm.events.models import Event
 
 EVERY_SECONDS = 300
 FORGOTTEN = """guest_names = '', needs = '',
@@ -32,6 +34,7 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(area.bp)
     app.cli.add_command(events)
     known = extensions(app)
+    known.object_names["event"] = names_by(Event.key, Event.texts["en"]["title"].astext)
     known.navigation.append(
         NavEntry("events.index", _("Events"), "calendar-event", 45, Permission.EVENTS_VIEW)
     )

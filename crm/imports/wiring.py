@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 
 from crm.core.extend import Deed, NavEntry, Panel, PeriodicJob, Personal, extensions
 from crm.core.jobs import jobs
+from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from crm.imports import (
     background,
@@ -21,6 +22,7 @@ from crm.imports import (
     routes,
 )
 from crm.imports import models as models  # tables
+from crm.imports.models import ImportRun
 
 DAY = 24 * 3600
 
@@ -39,6 +41,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(district.bp)
     jobs(app).register("imports.work", background.work)
     known = extensions(app)
+    known.object_names["import"] = names_by(ImportRun.id, ImportRun.filename)
     known.references["import"] = queries.files_named
     known.where_from = provenance.as_json
     known.derived["file_word"] = "alumnus_id in ({gone})"

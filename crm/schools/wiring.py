@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from crm.schools import models  # noqa: F401 - tables
+from crm.core.extend import extensions
+from crm.core.keys import names_by
+from crm.schools.models import Cluster, School
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands and extension points."""
+    """Register what the things of this area are called."""
+    known = extensions(app)
+    known.object_names["school"] = names_by(School.id, School.name)
+    known.object_names["cluster"] = names_by(Cluster.id, Cluster.name)

@@ -6,10 +6,12 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, Panel, extensions
+from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from lifecycle.campaigns import cards, queries
 from lifecycle.campaigns.cli import campaigns
 from lifecycle.campaigns.fields import FIELDS, MAILED_BY
+from lifecycle.campaigns.models import Campaign
 from lifecycle.campaigns.routes import bp
 
 
@@ -18,6 +20,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.cli.add_command(campaigns)
     registry = extensions(app)
+    registry.object_names["campaign"] = names_by(Campaign.key, Campaign.name)
     registry.navigation.append(
         NavEntry("campaigns.index", _("Campaigns"), "envelope", 40, Permission.CAMPAIGNS_VIEW)
     )

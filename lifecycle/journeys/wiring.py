@@ -6,12 +6,14 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, Panel, extensions
+from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from lifecycle.journeys import gates, models  # noqa: F401 - tables
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
 from lifecycle.journeys.home import first_step, to_do
+from lifecycle.journeys.models import Journey
 from lifecycle.journeys.routes import bp
 from lifecycle.journeys.uses import journey_origins, journeys_that_name
 
@@ -19,6 +21,7 @@ from lifecycle.journeys.uses import journey_origins, journeys_that_name
 def init_app(app: Flask) -> None:
     """Register pages, commands, fields, the panel on a person's page and the send gate."""
     known = extensions(app)
+    known.object_names["journey"] = names_by(Journey.key, Journey.name)
     known.query_fields.extend(FIELDS)
     known.add_rows(ENROLLED, STEPPED)
     known.query_rows["mail"].fields.append(MAILED_BY)

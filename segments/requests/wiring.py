@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm.core.database import db
 from crm.core.extend import NavEntry, Panel, Todo, extensions
+from crm.core.keys import names_by
 from crm.core.viewer import Permission, Viewer
 from segments.requests import (
     models,  # noqa: F401 - tables
@@ -20,6 +21,7 @@ from segments.requests import (
     queries,
 )
 from segments.requests.cli import requests
+from segments.requests.models import Request
 from segments.requests.routes import bp
 from segments.requests.words import GRADES, PLACES, STATES, TONES, in_zone
 
@@ -49,6 +51,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.cli.add_command(requests)
     known = extensions(app)
+    known.object_names["request"] = names_by(Request.id, Request.title)
     entry = NavEntry(
         "requests.index", _("Requests"), "hand-index", 30, Permission.REQUESTS_VIEW.value
     )

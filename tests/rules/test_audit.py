@@ -14,7 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from crm.accounts.deeds import ACTIONS, FIELDS, KINDS, UNSAID
 from crm.accounts.models import LOOKED, AuditEntry, User
+from crm.accounts.telling import as_fields, parts
 from crm.core.viewer import Role
 from crm.mail.models import Message
 from tests.factories import Make
@@ -33,7 +35,7 @@ def test_every_post_leaves_an_entry_and_mails_within_a_limit(
     coordinator = district.users[Role.COORDINATOR].id
     office = login_as(district.users[Role.COORDINATOR])
     forms = forms_of(app, district, office)
-    silent, mailing, partial = [], [], []
+    silent, mailing, partial, wordless = [], [], [], set()
     for rule, address in addresses(app, district, "POST"):
         if rule.endpoint in WITHOUT_ENTRY:
             continue
@@ -54,9 +56,12 @@ def test_every_post_leaves_an_entry_and_mails_within_a_limit(
                 for e in entries(session)[before:]
                 if EDITS.search(e.action) and not tells_both(e.detail)
             ]
+            for entry in entries(session)[before:]:
+                wordless |= unnamed(entry)
     hint = "record it (crm.accounts.audit), teach its form to TAUGHT, or say why in WITHOUT_ENTRY"
     assert not silent, "\n".join(["", *silent, hint])
     assert not partial, "\n".join(["these tell no before and after:", *partial])
+    assert wordless == set(), "these need words (crm/accounts/deeds.py)"
     assert mailing == [], "these mail without a limit (crm.core.throttle): see test_limits.py"
 
 
@@ -93,6 +98,16 @@ def tells_both(detail: dict[str, Any]) -> bool:
         fields = all(isinstance(side, dict) for side in both)
         return both[0] != both[1] and (not fields or set(both[0]) == set(both[1]))
     return any(isinstance(pair, list) and len(pair) == 2 for pair in detail.values())
+
+
+def unnamed(entry: AuditEntry) -> set[str]:
+    """What an entry says that the trail has no words for: its action, its kind, its fields."""
+    before, after, facts = parts(entry)
+    fields = {*as_fields(before), *as_fields(after), *facts} - {"", *UNSAID}
+    return {
+        *({entry.action} - ACTIONS.keys()), *({entry.object_kind} - KINDS.keys()),
+        *(fields - FIELDS.keys() if entry.object_kind != "setting" else ()),
+    }  # fmt: skip
 
 
 def mailed(session: Session) -> int:

@@ -192,3 +192,25 @@ def test_no_code_link_or_secret_stands_in_the_trail(
     text = json.dumps(kept)
     assert len(kept) >= 5
     assert [found for found in secrets if found in text] == []
+
+
+def test_ids_keys_and_days_of_an_entry_become_names_and_words(
+    coordinator: FlaskClient, login_as: Login, session: Session, make: Make, now: datetime
+) -> None:
+    old, new = make.school("Lincoln High"), make.school("Washington High")
+    audit.record(
+        session, "school.merged", kind="school", key=old.id, by=None, at=now, on="2026-09-01",
+        other=new.id, before=None, after=None,
+    )  # fmt: skip
+    audit.record(
+        session, "rights.rule_changed", kind="setting", key="rights", by=None, at=now, days=[30, 20]
+    )
+    session.commit()
+    rule, merged = rows(coordinator)[:2]
+    assert "changed how soon data requests are answered days: before 30 → after 20" in rule
+    assert "became part of another : school Lincoln High" in merged
+    assert "from the day: Sep 1, 2026" in merged
+    assert "with: Washington High" in merged
+    spanish = rows(login_as(make.user(language="es")))[1]
+    assert "anotó que pasó a formar parte de otra : escuela Lincoln High" in spanish
+    assert "desde el día: 1 sept 2026" in spanish
