@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -148,6 +149,7 @@ def _hurried(session: Session) -> Iterator[None]:
     """Do not wait for the disk at each commit: a build that is cut off is begun anew anyway.
 
     Statements are built and thrown away by the ten thousand, so rubbish is looked for less often.
+    A hundred deliveries are no news to whoever waits for a district.
     """
 
     def hurry(connection: Any, _: Any) -> None:
@@ -157,7 +159,9 @@ def _hurried(session: Session) -> Iterator[None]:
     session.commit()
     db.engine.dispose()
     event.listen(db.engine, "connect", hurry)
-    usual = gc.get_threshold()
+    usual, deliveries = gc.get_threshold(), logging.getLogger("crm.mail.delivery")
+    shown = deliveries.level
+    deliveries.setLevel(logging.WARNING)
     gc.freeze()
     gc.set_threshold(250_000, 50, 100)
     try:
@@ -165,6 +169,7 @@ def _hurried(session: Session) -> Iterator[None]:
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()
+        deliveries.setLevel(shown)
         event.remove(db.engine, "connect", hurry)
         session.rollback()
         db.engine.dispose()
