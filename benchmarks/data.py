@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL, make_url
 
 from crm.alumni.names import fold
+from crm.alumni.near import zips_within
 from crm.core import clock
 from crm.core.database import db
 from crm.core.embedded import EmbeddedServer
@@ -25,6 +26,7 @@ from wsgi import create_app
 PEOPLE_PER_SCHOOL = 2_500
 CLASSES = 45
 MIX = 20_260_901
+ZIP = "30303"
 
 
 @contextmanager
@@ -78,17 +80,42 @@ def filled_app(people: int, **changes: object) -> Iterator[Flask]:
 
 
 def fill(connection: Connection, people: int) -> None:
-    """So many alumni with schoolings, own mail addresses, interests, interactions and standings.
+    """So many alumni with all that is known of them, and ten interactions for each of them.
 
+    One in ten has none and one in ten has 32; they lie in the order of time, as they would come.
     Every draw is a hash of the row's number, so that each run has the same district. Times count
     back from the present moment; the marks that the triggers leave are cleared.
     """
     _names(connection)
     given = {"schools": max(6, people // PEOPLE_PER_SCHOOL), "at": clock.now(), "people": people}
-    given |= {"classes": CLASSES, "mix": MIX}
+    given |= {"classes": CLASSES, "mix": MIX, "zips": list(zips_within(ZIP, 100)[:200])}
     for statement in STATEMENTS:
         connection.execute(text(statement), given)
+    with _bare(connection, "interaction"):
+        connection.execute(text(INTERACTIONS), given)
     connection.execute(text("truncate alumnus_change"))
+
+
+@contextmanager
+def _bare(connection: Connection, table: str) -> Iterator[None]:
+    """The table without keys, indices and triggers, which are put back afterwards, each at once."""
+
+    def on_table(statement: str) -> None:
+        connection.execute(text(f"alter table {table} {statement}"))
+
+    keys = connection.execute(text(KEYS), {"table": table}).all()
+    on_table("disable trigger user")
+    for key in keys:
+        on_table(f"drop constraint {key.name}")
+    indices = connection.execute(text(INDICES), {"table": table}).all()
+    for index in indices:
+        connection.execute(text(f"drop index {index.name}"))
+    yield
+    for index in indices:
+        connection.execute(text(index.made))
+    for key in keys:
+        on_table(f"add constraint {key.name} {key.made}")
+    on_table("enable trigger user")
 
 
 def _names(connection: Connection) -> None:
@@ -126,6 +153,10 @@ def _draw(salt: str, row: str = "a.id") -> str:
     return f"(hashint8({mixed})::bigint + 2147483648)"
 
 
+KEYS = """select conname as name, pg_get_constraintdef(oid) as made from pg_constraint
+  where conrelid = cast(:table as regclass) and contype in ('f', 'p', 'u')"""
+INDICES = """select indexname as name, indexdef as made from pg_indexes
+  where schemaname = 'public' and tablename = :table"""
 STATEMENTS = (
     """insert into cluster (name) select 'Cluster ' || n
        from generate_series(1, greatest(1, :schools / 6)) n""",
@@ -147,15 +178,18 @@ STATEMENTS = (
        insert into alumnus (given_name, middle_name, family_name, suffix, preferred_name,
          former_name, name_key, sort_key, class_year, graduated_on, language, city, state, employer,
          job_title, ferpa_block, deceased, do_not_contact, custom, link_epoch, created_at,
-         updated_at)
+         updated_at, postal_code, field_of_work, college)
        select given.name, '', family.name, '', '', '', given.key || ' ' || family.key,
          family.key || ' ' || given.key, d.year,
          case when make_date(d.year, 6, 1) <= :at then make_date(d.year, 6, 1) end,
          case when d.n % 6 = 0 then 'es' else 'en' end, 'City ' || d.n % 40, 'GA',
          case when d.n % 3 = 0 then 'Employer ' || d.n % 900 end,
          case when d.n % 4 = 0 then 'Job ' || d.n % 300 end,
-         d.n % 100 = 7, d.n % 200 = 9, d.n % 150 = 11, '{{}}',  0, :at - interval '400 days',
-         :at - interval '400 days'
+         d.n % 100 = 7, d.n % 200 = 9, d.n % 150 = 11, '{{}}', 0, :at - interval '400 days',
+         :at - interval '400 days', (cast(:zips as text[]))[1 + d.n % 200],
+         case when d.n % 3 = 0 then (array['Health care', 'Business', 'Skilled trades',
+           'Technology', 'Education', 'Law and government'])[1 + d.n / 3 % 6] end,
+         case when d.n % 5 = 0 then 'College ' || d.n / 5 % 60 end
        from drawn d join given on given.n = d.g join family on family.n = d.f""",
     f"""insert into schooling (alumnus_id, school_id, class_year, status)
        select a.id, (select min(id) from school) + {_draw("school")} % :schools, a.class_year,
@@ -175,17 +209,6 @@ STATEMENTS = (
        select a.id, 'subject', s.key, '', a.created_at
        from alumnus a join (select key, row_number() over (order by key) as n from subject) s
          on {_draw("topic")} % 20 = s.n""",
-    f"""insert into interaction (alumnus_id, occurred_at, kind, mode, note, origin, machine,
-         dedupe_key)
-       select a.id,
-         :at - make_interval(secs => ({_draw("when", "a.id * 8 + k.n")} % 94608000)::float),
-         k.kind, k.mode, '', 'bench', false, 'bench:' || a.id || ':' || k.n
-       from alumnus a cross join (values (1, 'link_clicked', 'communication'),
-         (2, 'profile_updated', 'communication'), (3, 'replied', 'communication'),
-         (4, 'event_attended', 'experiential'), (5, 'talk_given', 'volunteer'),
-         (6, 'gift', 'philanthropic')) as k (n, kind, mode)
-       where {_draw("kind", "a.id * 8 + k.n")} % 12 < 7 - k.n / 3
-         and {_draw("active")} % 10 < 9""",
     f"""insert into standing (alumnus_id, phase, phase_since, stage, stage_since)
        select a.id, case when a.graduated_on is null then 'senior'
            when a.graduated_on > :at - interval '1 year' then 'new_graduate'
@@ -197,3 +220,23 @@ STATEMENTS = (
                 'involved','involved','leading'])[1 + {_draw("stage")} % 12],
          :at - interval '1 day' from alumnus a""",
 )
+INTERACTIONS = f"""insert into interaction (alumnus_id, occurred_at, kind, mode, school_id, hours,
+         amount, note, origin, machine, dedupe_key)
+       select d.id, d.at, k.kind, k.mode,
+         case when k.mode in ('volunteer', 'experiential')
+           then (select min(id) from school) + {_draw("place", "d.row")} % :schools end,
+         case when k.mode = 'volunteer' then 1 + {_draw("hours", "d.row")} % 5 end,
+         case when k.kind = 'gift' then 10 + {_draw("gift", "d.row")} % 490 end, '', 'bench',
+         k.kind = 'link_clicked' and {_draw("machine", "d.row")} % 20 = 0, 'bench:' || d.row
+       from (select a.id, a.id * 64 + n as row, :at - make_interval(
+               secs => ({_draw("when", "a.id * 64 + n")} % 94608000)::float) as at
+             from alumnus a, generate_series(1,
+               (array[0, 2, 3, 4, 6, 8, 11, 14, 20, 32])[1 + {_draw("active")} % 10]) n) d
+         join (values ('link_clicked', 'communication', 0, 17),
+           ('profile_updated', 'communication', 18, 23), ('replied', 'communication', 24, 28),
+           ('ask_answered', 'communication', 29, 30), ('event_attended', 'experiential', 31, 35),
+           ('gift', 'philanthropic', 36, 36), ('talk_given', 'volunteer', 37, 37),
+           ('mentoring', 'volunteer', 38, 38), ('help_given', 'volunteer', 39, 39))
+           as k (kind, mode, first, last)
+           on {_draw("kind", "d.row")} % 40 between k.first and k.last
+       order by d.at"""
