@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -15,93 +14,69 @@ from sqlalchemy import text
 
 from benchmarks.data import filled_app
 from benchmarks.figures import Figure, percentile, side_by_side
+from benchmarks.queries import COUNTED, QUERIES, SHOWN, Query
 from crm.accounts.models import User
 from crm.accounts.sessions import start_session
+from crm.alumni.search import Found, search
 from crm.core import clock
 from crm.core.application import database_address
 from crm.core.database import db
 from crm.core.extend import QueryContext
 from crm.core.viewer import Role, Viewer
 from crm.query import compile_query, count_up_to
-from crm.web.paging import PAGE, encode
+from crm.web.paging import encode
 
 TIMES = 40
 PAGE_GOAL = 3.0
 COUNT_GOAL = 1.5
-COUNTED = 10_000
+VIEWER = Viewer(user_id=1, role=Role.COORDINATOR, name="Bench", school_ids=None)
+Cursor = psycopg.Cursor[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Query:
-    """A query as it is typed and as the SQL that somebody would write for it alone."""
-
-    name: str
-    typed: str
-    sql: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-QUERIES = (
-    Query("everybody", "", "true"),
-    Query("name beginning", "mar",
-          "to_tsvector('simple', name_key) @@ to_tsquery('simple', 'mar:*')"),
-    Query("two name beginnings", "mar gr",
-          "to_tsvector('simple', name_key) @@ to_tsquery('simple', 'mar:* & gr:*')"),
-    Query("class range", "class:2010..2015", "class_year between 2010 and 2015"),
-    Query("school and class", 'school:"School 4 High" class:2012',
-          "class_year = 2012 and exists (select from schooling s join school h on "
-          "h.id = s.school_id where s.alumnus_id = a.id and h.name = 'School 4 High')"),
-    Query("way and class", "way:mentor class:2005..2010",
-          "class_year between 2005 and 2010 and exists (select from interest i where "
-          "i.alumnus_id = a.id and i.kind = 'way' and i.key = 'mentor')"),
-    Query("stage", "stage:leading", "exists (select from standing t where t.alumnus_id = a.id "
-          "and t.stage = 'leading')"),
-    Query("nobody", "class:1850", "class_year = 1850"),
-)  # fmt: skip
 BARE_PAGE = """<!doctype html><title>People</title><form><input name="q"></form><table>
+<p>{{ count }}</p>
 {% for p in people %}<tr><td><a href="/people/{{ p.id }}">{{ p.given_name }} {{ p.family_name }}</a>
 </td><td>{{ p.class_year }}</td><td>{{ p.city }}</td></tr>{% endfor %}</table>"""
 
 
-def bare_sql(query: Query, *, later: bool = False) -> str:
-    """The floor's page of a query: the list's order, the keyset bound, nothing of the wall but
-    that merged records are out, since the indexes leave them out too.
-    """
-    after = "and (sort_key, id) > (%(sort_key)s, %(id)s)" if later else ""
-    return (
-        "select a.id, given_name, family_name, class_year, city from alumnus a "
-        f"where merged_into_id is null and {query.sql} {after} order by sort_key, id limit {PAGE}"
-    )
-
-
-def bare_app(connection: psycopg.Connection[Any]) -> Flask:
-    """A Flask app whose only view runs one statement on an open connection and fills one list."""
+def bare_app(cursor: Cursor) -> Flask:
+    """A Flask app whose only view runs the bare statements and fills one list."""
     app = Flask("floor")
-    cursor = connection.cursor(row_factory=dict_row)
     page = app.jinja_env.from_string(BARE_PAGE)
-    first = {(q.name, False): bare_sql(q) for q in QUERIES}
-    statements = first | {(q.name, True): bare_sql(q, later=True) for q in QUERIES}
 
     @app.get("/people")
     def people() -> str:
+        query = QUERIES[request.args.get("number", 0, int)]
         later = "id" in request.args
-        cursor.execute(statements[request.args["name"], later], request.args.to_dict())
-        return page.render(people=cursor.fetchall())
+        return page.render(**bare(cursor, query, later=later, **request.args.to_dict()))
 
     return app
 
 
+def bare(cursor: Cursor, query: Query, *, later: bool = False, **place: Any) -> dict[str, Any]:
+    """The people of a page and how many the query means, by two statements."""
+    people = cursor.execute(query.page(later=later), {**query.values, **place}).fetchall()
+    return {"people": people, **one(cursor, query.count(SHOWN), query)}
+
+
+def one(cursor: Cursor, statement: str, query: Query) -> dict[str, Any]:
+    """The only row of a statement."""
+    return cursor.execute(statement, query.values).fetchall()[0]
+
+
 def run(people: int) -> list[Figure]:
-    """p50 and p95 of first pages, a page in the middle, and counts, in a district of `people`."""
+    """Queries alone, whole pages and counts, in a district of `people`."""
     with (
         filled_app(people) as app,
-        psycopg.connect(database_address(app), autocommit=True) as connection,
+        psycopg.connect(database_address(app), autocommit=True, row_factory=dict_row) as connection,
     ):
-        floor = bare_app(connection).test_client()
+        cursor = connection.cursor()
+        floor = bare_app(cursor).test_client()
         ours = signed_in(app)
-        figures = [f for q in QUERIES for f in _first_page(q, people, ours, floor)]
+        figures = [f for q in QUERIES for f in _query(q, people, cursor)]
+        figures += [f for q in QUERIES for f in _first_page(q, people, ours, floor)]
         figures += _middle(people, ours, floor)
-        return figures + [_count(q, people, connection) for q in QUERIES]
+        return figures + [_count(q, people, cursor) for q in QUERIES]
 
 
 def signed_in(app: Flask) -> FlaskClient:
@@ -133,9 +108,23 @@ def fetch(client: FlaskClient, **arguments: Any) -> Callable[[], None]:
     return get
 
 
+def _query(query: Query, people: int, cursor: Cursor) -> list[Figure]:
+    """What the page asks the database, compiling and the count included, against bare SQL."""
+    session, wanted = db.session(), [row["id"] for row in bare(cursor, query)["people"]]
+
+    def ask() -> Found:
+        return search(session, VIEWER, query.typed, after=None, at=clock.now())
+
+    if [line.id for line in ask().page.items] != wanted:
+        raise RuntimeError(f"the floor finds other people than {query.name}")
+    pair = side_by_side(ask, lambda: bare(cursor, query), TIMES)
+    session.rollback()
+    return _percentiles(f"query {query.name}", people, *pair)
+
+
 def _first_page(query: Query, people: int, ours: FlaskClient, floor: FlaskClient) -> list[Figure]:
-    pair = side_by_side(fetch(ours, q=query.typed), fetch(floor, name=query.name), TIMES)
-    return _percentiles(query.name, people, *pair)
+    asked = fetch(ours, q=query.typed), fetch(floor, number=QUERIES.index(query))
+    return _percentiles(f"page {query.name}", people, *side_by_side(*asked, TIMES))
 
 
 def _middle(people: int, ours: FlaskClient, floor: FlaskClient) -> list[Figure]:
@@ -143,9 +132,8 @@ def _middle(people: int, ours: FlaskClient, floor: FlaskClient) -> list[Figure]:
     middle = text("select sort_key, id from alumnus order by 1, 2 offset :half limit 1")
     place = db.session.execute(middle, {"half": people // 2}).one()
     db.session.rollback()
-    ask = fetch(ours, after=encode(list(place)))
-    bare = fetch(floor, name="everybody", sort_key=place.sort_key, id=place.id)
-    return _percentiles("page in the middle", people, *side_by_side(ask, bare, TIMES))
+    asked = fetch(ours, after=encode(list(place))), fetch(floor, **place._asdict())
+    return _percentiles("page in the middle", people, *side_by_side(*asked, TIMES))
 
 
 def _percentiles(
@@ -160,22 +148,15 @@ def _percentiles(
     ]  # fmt: skip
 
 
-def _count(query: Query, people: int, connection: psycopg.Connection[Any]) -> Figure:
+def _count(query: Query, people: int, cursor: Cursor) -> Figure:
     """Counting up to 10,000, compiling included, against the bare count of as many."""
-    viewer = Viewer(user_id=1, role=Role.COORDINATOR, name="Bench", school_ids=None)
-    bare = (
-        "select count(*) from (select a.id from alumnus a where merged_into_id is null "
-        f"and {query.sql} limit {COUNTED + 1}) as found"
-    )
+    session, statement = db.session(), query.count(COUNTED)
 
     def count() -> None:
-        session = db.session()
-        context = QueryContext(session, viewer, clock.now())
+        context = QueryContext(session, VIEWER, clock.now())
         count_up_to(session, compile_query(query.typed, context), COUNTED)
-        session.rollback()
 
-    ours, floor = side_by_side(count, lambda: connection.execute(bare).fetchall(), TIMES // 2)
-    name = f"count of {query.name}, p50"
-    return Figure(
-        "search", name, people, "ms", percentile(ours, 0.5), percentile(floor, 0.5), COUNT_GOAL
-    )
+    pair = side_by_side(count, lambda: one(cursor, statement, query), TIMES // 2)
+    session.rollback()
+    ours, floor = (percentile(values, 0.5) for values in pair)
+    return Figure("search", f"count {query.name}, p50", people, "ms", ours, floor, COUNT_GOAL)

@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, exists, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm.alumni.access import contact_visible
-from crm.alumni.folding import begins, equals, has_words, lettered
+from crm.alumni.folding import (
+    begins,
+    column_folded,
+    equals,
+    folded,
+    has_words,
+    indexed_words,
+    lettered,
+)
 from crm.alumni.models import (
     Alumnus,
     ContactKind,
@@ -35,6 +54,7 @@ Ask = Callable[[FieldMatch, QueryContext], Condition]
 Column = InstrumentedAttribute[Any]
 FIRST_CLASS = 1800
 LARGEST_ID = 2**63 - 1
+ZIP = func.left(column_folded(Alumnus.postal_code), 5, type_=Text)
 
 
 def name_matches(text: str, *, whole: bool = False) -> Condition:
@@ -146,14 +166,21 @@ def words(*columns: Column) -> Ask:
     return condition
 
 
+def indexed(column: Column) -> Ask:
+    """`words` of one column of the index on words."""
+    return lambda match, context: indexed_words(column, lettered(match.low))
+
+
 def is_text(column: Column) -> Ask:
     """The column is the text, whatever its case."""
     return lambda match, context: func.coalesce(equals(column, lettered(match.low)), False)
 
 
-def begins_with(column: Column) -> Ask:
-    """The column begins with the text."""
-    return lambda match, context: func.coalesce(begins(column, lettered(match.low)), False)
+def zip_begins(match: FieldMatch, context: QueryContext) -> Condition:
+    """The postal code begins with the text; the index on ZIP codes knows the first five letters."""
+    wanted = folded(lettered(match.low)).strip()
+    found = ZIP.startswith(wanted[:5], autoescape=True)
+    return found if len(wanted) <= 5 else and_(found, begins(Alumnus.postal_code, wanted))
 
 
 def filled(column: Column) -> Callable[[], Condition]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, collate, func
 from sqlalchemy.orm import Session
 
-from crm.alumni.folding import column_folded, folded, lettered
+from crm.alumni.folding import has_words, lettered
 from crm.alumni.models import Alumnus
 from crm.core.extend import FieldMatch, QueryContext, extensions
 from crm.query.conditions import between
@@ -33,8 +33,7 @@ def custom(match: FieldMatch, context: QueryContext) -> Condition:
         return func.coalesce(case((value.regexp_match(DAY), _days(value, match))), False)
     if match.exact:
         return Alumnus.custom.contains({match.name: match.low})
-    wanted = " ".join(folded(lettered(match.low)).split())
-    return func.concat(" ", column_folded(value)).contains(f" {wanted}", autoescape=True)
+    return has_words(value, lettered(match.low))
 
 
 def _days(value: Any, match: FieldMatch) -> Condition:

@@ -14,6 +14,10 @@ from crm.alumni.names import full_name
 from crm.core.database import Choice, Model, UTCDateTime, guarded, identity
 
 KEPT = text("merged_into_id IS NULL")
+WORDS = [
+    func.text_words(text(column))
+    for column in ("city", "employer", "job_title", "field_of_work", "college")
+]
 
 
 class ContactKind(StrEnum):
@@ -76,6 +80,8 @@ class Alumnus(Model):
             func.to_tsvector(text("'simple'::regconfig"), text("name_key")),
             postgresql_using="gin",
         ),
+        Index("ix_alumnus_words", *WORDS, postgresql_using="gin"),
+        Index("ix_alumnus_zip", text("left(text_folded(postal_code), 5) text_pattern_ops")),
         Index(None, "custom", postgresql_using="gin", postgresql_ops={"custom": "jsonb_path_ops"}),
     )
 

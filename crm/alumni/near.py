@@ -10,9 +10,9 @@ import re
 from functools import lru_cache
 
 import zipcodes
-from sqlalchemy import ColumnElement, Text, func
+from sqlalchemy import ColumnElement
 
-from crm.alumni.models import Alumnus
+from crm.alumni.conditions import ZIP
 from crm.core.database import among
 from crm.core.errors import Invalid
 from crm.core.extend import FieldMatch, QueryContext
@@ -21,7 +21,6 @@ PLACE = re.compile(r"([0-9]{5})(?:/([0-9]{1,4})\s*(mi|km)?)?", re.IGNORECASE)
 USUAL = 25
 FARTHEST = 500
 KM_A_MILE = 1.609344
-ZIP = func.left(Alumnus.postal_code, 5, type_=Text)
 
 
 def near(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
@@ -33,7 +32,7 @@ def near(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
     miles = radius / KM_A_MILE if (found[3] or "").lower() == "km" else radius
     if miles > FARTHEST:
         raise Invalid(f"A radius has at most {FARTHEST} miles.")
-    return func.coalesce(among(ZIP, zips_within(found[1], round(miles, 3))), False)
+    return among(ZIP, zips_within(found[1], round(miles, 3)))
 
 
 @lru_cache(maxsize=256)

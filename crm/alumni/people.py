@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Select,
     func,
     inspect,
-    literal,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
@@ -28,10 +31,10 @@ from crm.alumni.models import (
     Way,
 )
 from crm.alumni.names import full_name
-from crm.core.extend import extensions
-from crm.query import Compiled, up_to
+from crm.core.extend import ListColumn, extensions
+from crm.query import Compiled, count_up_to, up_to
 from crm.schools.models import School
-from crm.web.paging import PAGE, Page, keyset, page_of, page_window
+from crm.web.paging import PAGE, Page, page_of, page_window
 
 COUNTED = 1_000
 MANY_NAMES = 20_000
@@ -49,6 +52,7 @@ class PersonLine:
     ferpa_block: bool
     deceased: bool
     do_not_contact: bool
+    listed: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,68 +64,71 @@ class PeoplePage(Page[PersonLine]):
 
 
 def people_page(
-    session: Session, compiled: Compiled, *, after: str | None, size: int = PAGE
+    session: Session,
+    compiled: Compiled,
+    *,
+    after: str | None,
+    size: int = PAGE,
+    columns: Sequence[ListColumn] = (),
 ) -> PeoplePage:
-    """One page of the people a query means, by name.
+    """One page of the people a query means, by name, and how many they are, in one statement."""
+    window, total = _window(compiled, after, size)
+    page = window.subquery("page")
+    # One row above the page tells that more follow; its line is made for nothing.
+    lines = (
+        select(*LINE, *(column.value for column in columns), page.c.key_0, page.c.key_1, total)
+        .join(page, page.c.id == Alumnus.id)
+        .order_by(page.c.key_0, page.c.key_1)
+    )
+    rows = session.execute(lines).all()
+    count = rows[0][-1] if rows else 0
+    if after and not rows:
+        count = count_up_to(session, compiled, COUNTED + 1)[0]
+    shown = page_of(rows, 2, size)
+    tell = [cache(column.told) for column in columns]
+    items = [_line(row, tell) for row in shown.items]
+    return PeoplePage(items, shown.after, min(count, COUNTED), count > COUNTED)
+
+
+def _window(
+    compiled: Compiled, after: str | None, size: int
+) -> tuple[Select[Any] | CompoundSelect[Any], ColumnElement[int]]:
+    """The ids and keys of a page's people, and how many people there are (one above at most).
 
     PostgreSQL cannot know whether a filter and the order of names go together, and a wrong guess
     reads a million rows for fifty. So the first matches are gathered in any order; only if there
     are too many to sort is the index on names walked, where matches then come soon.
     """
+    keys = [Alumnus.sort_key, Alumnus.id]
+    people = select(Alumnus.id).where(compiled.condition)
     if not compiled.fields:
-        return _walked(session, compiled, after, size, up_to(compiled, COUNTED))
-    page, count = _gathered(session, compiled, after, size)
-    if page is None:
-        exact = up_to(compiled, COUNTED) if count == 0 else literal(count)
-        return _walked(session, compiled, after, size, exact)
-    items = [_line(row) for row in page.items]
-    return PeoplePage(items, page.after, min(count, COUNTED), count > COUNTED)
-
-
-def _walked(
-    session: Session, compiled: Compiled, after: str | None, size: int, total: ColumnElement[int]
-) -> PeoplePage:
-    """The page by the index on names; `total` counts the matches, in the same statement."""
-    plain = select(*LINE, total.label("total")).where(compiled.condition)
-    page = keyset(session, plain, [Alumnus.sort_key, Alumnus.id], after=after, size=size)
-    count = page.items[0].total if page.items else session.scalar(select(total)) or 0
-    items = [_line(row) for row in page.items]
-    return PeoplePage(items, page.after, min(count, COUNTED), count > COUNTED)
-
-
-def _gathered(
-    session: Session, compiled: Compiled, after: str | None, size: int
-) -> tuple[Page[Any] | None, int]:
-    """(the page, how many matches), in one statement; no page if there are too many to sort.
-
-    A place after the last of the gathered tells no count: then it is 0.
-    """
+        return page_window(people, keys, after=after, size=size), up_to(compiled, COUNTED)
     enough = MANY_NAMES if "name" in compiled.fields else COUNTED
-    matches = select(Alumnus.id, Alumnus.sort_key).where(compiled.condition).limit(enough + 1)
-    hits = matches.cte("hits").prefix_with("materialized", dialect="postgresql")
-    total = select(func.count()).select_from(hits).scalar_subquery()
-    keys = [hits.c.sort_key, hits.c.id]
-    window = page_window(select(hits.c.id), keys, after=after, size=size).subquery("window")
-    # One row above the page tells that more follow; its line is made for nothing.
-    lines = (
-        select(*LINE, window.c.key_0, window.c.key_1, total.label("total"))
-        .join(window, window.c.id == Alumnus.id)
-        .order_by(window.c.key_0, window.c.key_1)
+    hits = _once(people.add_columns(Alumnus.sort_key).limit(enough + 1), "hits")
+    tally = _once(select(func.count().label("total")).select_from(hits), "tally")
+    total = select(tally.c.total).scalar_subquery()
+    few = select(hits.c.id).where(total <= enough)
+    many = people.where(total > enough)
+    window = union_all(
+        page_window(few, [hits.c.sort_key, hits.c.id], after=after, size=size),
+        page_window(many, keys, after=after, size=size),
     )
-    rows = session.execute(lines).all()
-    count = rows[0].total if rows else 0
-    if count > enough or (after and not rows):
-        return None, count
-    return page_of(rows, len(keys), size), count
+    return window, total
 
 
-def _line(row: Any) -> PersonLine:
-    """A row of `LINE` as it is shown."""
+def _once(statement: Select[Any], name: str) -> CTE:
+    """A piece of a statement that is worked out by itself, and once."""
+    return statement.cte(name).prefix_with("materialized", dialect="postgresql")
+
+
+def _line(row: Any, tell: Sequence[Callable[[Any], str | None]]) -> PersonLine:
+    """A row of `LINE` as it is shown, and the columns after it, each as `tell` has it."""
     return PersonLine(
         id=row.id, name=full_name(row), class_year=row.class_year,
         schools=tuple(row.schools or ()),
         city=", ".join(part for part in (row.city, row.state) if part),
         ferpa_block=row.ferpa_block, deceased=row.deceased, do_not_contact=row.do_not_contact,
+        listed=tuple(say(value) for say, value in zip(tell, row[len(LINE) :], strict=False)),
     )  # fmt: skip
 
 

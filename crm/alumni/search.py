@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +25,7 @@ class Found:
     text: str
     page: PeoplePage = NOBODY
     error: QueryError | None = None
-    columns: tuple[tuple[Any, Mapping[int, Any]], ...] = field(default=())
+    columns: tuple[Any, ...] = ()
     says: str = ""
 
 
@@ -38,13 +37,10 @@ def search(
         compiled = compile_query(text, QueryContext(session, viewer, at))
     except QueryError as error:
         return Found(text, error=error)
-    page = people_page(session, compiled, after=after)
-    ids = [line.id for line in page.items]
-    columns = tuple(
-        (column.label, column.values(session, ids, at)) for column in extensions().list_columns
-    )
+    columns = extensions().list_columns
+    page = people_page(session, compiled, after=after, columns=columns)
     says = sentence(compiled) if compiled.fields else ""
-    return Found(text, page, columns=columns, says=says)
+    return Found(text, page, columns=tuple(column.label for column in columns), says=says)
 
 
 def compose(text: str, context: QueryContext) -> Found:

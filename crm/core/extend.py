@@ -172,11 +172,20 @@ class Keep:
 
 @dataclass(frozen=True)
 class ListColumn:
-    """A column of the list of people: `values` answers a text by id, in one query for a page."""
+    """A column of the list of people: `value` is read with each person, `words` tell it.
+
+    `value` is a scalar correlated on the id of the table that queries select from; None in it is
+    nothing to tell.
+    """
 
     key: str
     label: Any
-    values: Callable[[Session, Sequence[int], datetime], Mapping[int, Any]]
+    value: ColumnElement[Any]
+    words: Callable[[Any], Any] = str
+
+    def told(self, value: Any) -> str | None:
+        """A value in words."""
+        return None if value is None else str(self.words(value))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from crm.alumni.models import Alumnus
 from crm.core import clock
 from crm.core.database import db, id_array
 from crm.core.errors import Conflict, HomecomingError
-from crm.core.extend import ListColumn, QueryContext, extensions
+from crm.core.extend import QueryContext, extensions
 from crm.core.viewer import Permission, Viewer
 from crm.exports.columns import LISTED, chosen
 from crm.exports.files import writing
@@ -126,7 +126,7 @@ def _make(session: Session, run: ExportRun, path: Path, at: datetime) -> None:
     beat = Beat(run.id)
     written = 0
     with writing(path, run.format, columns) as add:
-        for ids, rows in _batches(session, compiled, viewer, columns, at):
+        for ids, rows in _batches(session, compiled, viewer, columns):
             add(rows)
             people = select(literal(run.id), func.unnest(id_array(ids)))
             session.execute(insert(ExportPerson).from_select(["export_id", "alumnus_id"], people))
@@ -150,29 +150,19 @@ def _make(session: Session, run: ExportRun, path: Path, at: datetime) -> None:
     )  # fmt: skip
 
 
-def _batches(
-    session: Session, compiled: Compiled, viewer: Viewer, columns: Sequence[str], at: datetime
-) -> Any:
+def _batches(session: Session, compiled: Compiled, viewer: Viewer, columns: Sequence[str]) -> Any:
     """(ids, rows) of a thousand people at a time, other areas' columns filled in."""
     known = {LISTED + column.key: column for column in extensions().list_columns}
     own = [key for key in columns if key not in known]
-    statement = export_statement(compiled, viewer, own).add_columns(Alumnus.id.label("the_id"))
+    listed = [key for key in columns if key in known]
+    statement = export_statement(compiled, viewer, own).add_columns(
+        *(known[key].value.label(key) for key in listed), Alumnus.id.label("the_id")
+    )
+    place = {key: n for n, key in enumerate([*own, *listed])}
+    told = [(place[key], known[key].told if key in known else None) for key in columns]
     for batch in export_rows(session, statement):
-        ids = [row.the_id for row in batch]
-        told = {key: _told(session, known[key], ids, at) for key in columns if key in known}
-        place = {key: n for n, key in enumerate(own)}
-        yield (
-            ids,
-            [
-                [row[place[k]] if k in place else told[k].get(row.the_id) for k in columns]
-                for row in batch
-            ],
-        )
-
-
-def _told(session: Session, column: ListColumn, ids: Sequence[int], at: datetime) -> dict[int, Any]:
-    values = column.values(session, ids, at)
-    return {key: None if value is None else str(value) for key, value in values.items()}
+        rows = [[tell(row[n]) if tell else row[n] for n, tell in told] for row in batch]
+        yield [row.the_id for row in batch], rows
 
 
 def _digest(path: Path) -> str:

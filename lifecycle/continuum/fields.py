@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, and_, case, exists, false, or_
+from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm.alumni.models import Alumnus
@@ -18,6 +18,14 @@ from crm.query.rows import times
 from lifecycle.continuum.definition import UNKNOWN, continuum
 from lifecycle.continuum.models import Standing, StandingMove
 from lifecycle.continuum.words import phase_choices, stage_choices
+
+STAGE = (
+    select(Standing.stage)
+    .where(Standing.alumnus_id == Alumnus.id)
+    .correlate(Alumnus)
+    .scalar_subquery()
+)
+"""The stage of a row of alumni; nothing for whom no tick has placed yet."""
 
 AXES = {"stage": _("Stage of engagement"), "phase": _("Phase of life")}
 WAYS = {"up": _("up"), "down": _("down")}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
 from flask_babel import gettext as _
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.database import among, db
+from crm.core.database import db
 from crm.core.viewer import Permission, Viewer
 from crm.web.charts import heat
 from lifecycle.continuum.explain import day, move_line, reasons
-from lifecycle.continuum.models import Standing
 from lifecycle.continuum.queries import continuum_map, moves_of, standing_of
 from lifecycle.continuum.remembering import remembered
-from lifecycle.continuum.words import label, phase_choices, stage_choices
+from lifecycle.continuum.words import phase_choices, stage_choices
 
 
 def people_address(query: str) -> str:
@@ -61,11 +58,3 @@ def alumnus_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str
         "phase_names": phase_choices(),
         "stage_names": stage_choices(),
     }
-
-
-def stages_of(session: Session, ids: Sequence[int], at: datetime) -> Mapping[int, str]:
-    """The name of each person's stage; whom no tick has placed yet is left out."""
-    statement = select(Standing.alumnus_id, Standing.stage).where(among(Standing.alumnus_id, ids))
-    rows = session.execute(statement).all()
-    names = {stage: label(stage) for stage in {row.stage for row in rows}}
-    return {row.alumnus_id: names[row.stage] for row in rows}

@@ -8,8 +8,9 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import ListColumn, Panel, extensions
 from lifecycle.continuum import models  # noqa: F401 - tables
 from lifecycle.continuum.explain import why
-from lifecycle.continuum.fields import FIELDS, MOVES
-from lifecycle.continuum.panels import alumnus_panel, home_card, stages_of
+from lifecycle.continuum.fields import FIELDS, MOVES, STAGE
+from lifecycle.continuum.panels import alumnus_panel, home_card
+from lifecycle.continuum.words import label
 
 
 def init_app(app: Flask) -> None:
@@ -20,7 +21,7 @@ def init_app(app: Flask) -> None:
     known.why.append(why)
     for table in ("standing", "standing_move"):
         known.derived[table] = "alumnus_id in ({gone})"
-    known.list_columns.append(ListColumn("stage", _("Stage"), stages_of))
+    known.list_columns.append(ListColumn("stage", _("Stage"), STAGE, label))
     known.home_cards.append(
         Panel("continuum", "lifecycle/continuum/_map.html", order=10, load=home_card)
     )
