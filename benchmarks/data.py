@@ -88,7 +88,7 @@ def fill(connection: Connection, people: int) -> None:
     """
     _names(connection)
     given = {"schools": max(6, people // PEOPLE_PER_SCHOOL), "at": clock.now(), "people": people}
-    given |= {"classes": CLASSES, "mix": MIX, "zips": list(zips_within(ZIP, 100)[:200])}
+    given |= {"classes": CLASSES, "mix": MIX, "zips": list(zips_within(ZIP, 30))}
     for statement in STATEMENTS:
         connection.execute(text(statement), given)
     with _bare(connection, "interaction"):
@@ -186,11 +186,13 @@ STATEMENTS = (
          case when d.n % 3 = 0 then 'Employer ' || d.n % 900 end,
          case when d.n % 4 = 0 then 'Job ' || d.n % 300 end,
          d.n % 100 = 7, d.n % 200 = 9, d.n % 150 = 11, '{{}}', 0, :at - interval '400 days',
-         :at - interval '400 days', (cast(:zips as text[]))[1 + d.n % 200],
+         :at - interval '400 days', zip.code,
          case when d.n % 3 = 0 then (array['Health care', 'Business', 'Skilled trades',
            'Technology', 'Education', 'Law and government'])[1 + d.n / 3 % 6] end,
          case when d.n % 5 = 0 then 'College ' || d.n / 5 % 60 end
-       from drawn d join given on given.n = d.g join family on family.n = d.f""",
+       from drawn d join given on given.n = d.g join family on family.n = d.f
+         join unnest(cast(:zips as text[])) with ordinality zip (code, n)
+           on zip.n = 1 + d.n % cardinality(cast(:zips as text[]))""",
     f"""insert into schooling (alumnus_id, school_id, class_year, status)
        select a.id, (select min(id) from school) + {_draw("school")} % :schools, a.class_year,
               case when a.graduated_on is null then 'enrolled' else 'graduated' end

@@ -14,6 +14,7 @@ from crm.alumni.names import full_name
 from crm.core.database import Choice, Model, UTCDateTime, guarded, identity
 
 KEPT = text("merged_into_id IS NULL")
+ZIP = func.left(func.text_folded(text("postal_code")), text("5"))
 WORDS = [
     func.text_words(text(column))
     for column in ("city", "employer", "job_title", "field_of_work", "college")
@@ -81,7 +82,7 @@ class Alumnus(Model):
             postgresql_using="gin",
         ),
         Index("ix_alumnus_words", *WORDS, postgresql_using="gin"),
-        Index("ix_alumnus_zip", text("left(text_folded(postal_code), 5) text_pattern_ops")),
+        Index("ix_alumnus_zip", ZIP.label("zip"), postgresql_ops={"zip": "text_pattern_ops"}),
         Index(None, "custom", postgresql_using="gin", postgresql_ops={"custom": "jsonb_path_ops"}),
     )
 
