@@ -14,7 +14,11 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.models import AuditEntry, User
 from crm.alumni.models import ContactPoint, ContactStatus, Interest
-from crm.core.viewer import Role
+from crm.alumni.people import people_page
+from crm.core.extend import QueryContext
+from crm.core.viewer import SYSTEM, Role
+from crm.query import compile_query
+from crm.web.paging import encode
 from tests.factories import Make
 
 LoginAs = Callable[[User], FlaskClient]
@@ -58,6 +62,30 @@ def test_long_lists_say_more_than_and_lead_on(
     second = coordinator.get(f"/people?q=ana&after={after}")
     assert "Person 52" in second.text
     assert "Person 49" not in second.text
+
+
+def test_few_are_sorted_and_many_walked_to_the_same_pages(
+    session: Session, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in (3, 1, 5, 2, 4):
+        make.alumnus("Ana", f"Person {n}", city="Macon", email=None)
+    make.alumnus("Ana", "Person 0", city="Savannah", email=None)
+    compiled = compile_query("city:macon", QueryContext(session, SYSTEM, make.at))
+
+    def pages() -> list[tuple[list[str], int, bool]]:
+        found, after = [], None
+        while not found or after:
+            page = people_page(session, compiled, after=after, size=2)
+            found.append(([line.name for line in page.items], page.count, page.more))
+            after = page.after
+        return found
+
+    names = [["Ana Person 1", "Ana Person 2"], ["Ana Person 3", "Ana Person 4"], ["Ana Person 5"]]
+    assert pages() == [(page, 5, False) for page in names]
+    monkeypatch.setattr("crm.alumni.people.COUNTED", 3)
+    assert pages() == [(page, 3, True) for page in names]
+    beyond = people_page(session, compiled, after=encode(["z", 0]), size=2)
+    assert (beyond.items, beyond.count, beyond.more) == ([], 3, True)
 
 
 def test_the_count_answers_json_within_the_scope(
