@@ -40,7 +40,7 @@ def report(server_url: URL) -> dict[str, Any]:
 @pytest.mark.slow
 def test_search_is_measured_beside_its_floor(report: dict[str, Any]) -> None:
     names = {figure["name"] for figure in report["figures"]}
-    assert {"everybody, p50", "everybody, p95", "page in the middle, p95"} <= names
+    assert {"query everybody, p50", "page everybody, p95", "page in the middle, p95"} <= names
     assert {figure["size"] for figure in report["figures"]} == {300}
     assert all(figure["ours"] > 0 and figure["floor"] > 0 for figure in report["figures"])
 

@@ -39,7 +39,7 @@ def test_no_file_holds_anybody_beyond_the_wall_or_an_address_one_may_not_see(
         assert sees == bool(set(offered) & set(CONTACT_COLUMNS))
         compiled = compile_query(str(node), QueryContext(session, viewer, make.at))
         written = 0
-        for ids, rows in _batches(session, compiled, viewer, list(COLUMNS), make.at):
+        for ids, rows in _batches(session, compiled, viewer, list(COLUMNS)):
             written += len(ids)
             for alumnus_id, row in zip(ids, rows, strict=True):
                 person = population[alumnus_id]
