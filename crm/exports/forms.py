@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
@@ -10,7 +12,7 @@ from wtforms.validators import InputRequired, Length
 
 from crm.alumni.forms import MultiCheckboxField
 from crm.core.viewer import Viewer
-from crm.exports.columns import choices
+from crm.exports.columns import USUAL, choices, grouped, ticked
 from crm.exports.models import Format
 from crm.exports.words import FORMATS
 from crm.web.forms import Form
@@ -26,6 +28,7 @@ class ExportForm(Form):
     )  # fmt: skip
     columns = MultiCheckboxField(_("Columns"))
     reason = TextAreaField(_("What it is for"), validators=[Length(max=2000)])
+    groups: Sequence[tuple[str, frozenset[str]]] = ()
 
 
 class DecisionForm(Form):
@@ -35,9 +38,10 @@ class DecisionForm(Form):
     word = TextAreaField(_("A word for who asked"), validators=[Length(max=2000)])
 
 
-def export_form(session: Session, viewer: Viewer, query: str) -> ExportForm:
-    """The form with the columns that this viewer may take along, the usual ones chosen."""
+def export_form(session: Session, viewer: Viewer, query: str, columns: str = USUAL) -> ExportForm:
+    """The form with the columns that this viewer may take along, those of a set of them chosen."""
     offered = choices(session, viewer)
-    form = ExportForm(data={"q": query, "columns": [c.key for c in offered if c.usual]})
+    form = ExportForm(data={"q": query, "columns": ticked(offered, columns)})
     form.columns.choices = [SelectChoice(c.key, c.label) for c in offered]
+    form.groups = grouped(offered)
     return form

@@ -27,7 +27,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.extend import QueryContext
 from crm.core.viewer import Permission
 from crm.exports import making, queries, service
-from crm.exports.columns import headings
+from crm.exports.columns import SETS, USUAL, headings
 from crm.exports.forms import DecisionForm, ExportForm, export_form
 from crm.exports.models import ExportRun, ExportState, Format
 from crm.exports.words import STATES
@@ -81,7 +81,8 @@ def index() -> str:
 @requires(Permission.EXPORT)
 def new() -> tuple[str, int]:
     """Choose the columns and the kind of file."""
-    return _form_page(export_form(db.session(), current_viewer(), request.args.get("q", "")))
+    text, columns = request.args.get("q", ""), request.args.get("columns", USUAL)
+    return _form_page(export_form(db.session(), current_viewer(), text, columns))
 
 
 @bp.post("/new")
@@ -115,7 +116,7 @@ def ask() -> Any:
 def _form_page(form: ExportForm) -> tuple[str, int]:
     """The form with how many the query means, or what is wrong with it."""
     session, viewer, at = db.session(), current_viewer(), clock.now()
-    values: dict[str, Any] = {"form": form, "query": form.q.data or ""}
+    values: dict[str, Any] = {"form": form, "query": form.q.data or "", "sets": SETS}
     try:
         compiled = compile_query(values["query"], QueryContext(session, viewer, at))
         amount = queries.amount_of(session, compiled)

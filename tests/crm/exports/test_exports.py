@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from crm.accounts import roles
 from crm.accounts.access import viewer_for
 from crm.accounts.models import AuditEntry, User
+from crm.alumni.export import COLUMNS
 from crm.core import clock
 from crm.core.errors import Conflict
-from crm.core.viewer import SYSTEM, Role
+from crm.core.viewer import ROLE_PERMISSIONS, SYSTEM, Permission, Role
 from crm.exports import files, making, queries
+from crm.exports.columns import SETS
 from crm.exports.models import ExportRun, ExportState
 from crm.exports.service import approve
 from crm.imports.models import CustomField
@@ -344,3 +348,43 @@ def test_nobody_else_can_see_or_touch_an_export_that_needs_no_second_person(
         browser = login_as(make.user(role, school=school))
         assert browser.get(f"/exports/{export_id}").status_code == 403
         assert browser.post(f"/exports/{export_id}/file").status_code == 403
+
+
+def ticked(browser: FlaskClient, columns: str) -> set[str]:
+    """The boxes that the form comes with when one asks for a set of columns."""
+    page = BeautifulSoup(
+        browser.get("/exports/new", query_string={"columns": columns}).text, "html.parser"
+    )
+    return {str(box["value"]) for box in page.select("input[name=columns][checked]")}
+
+
+def test_columns_that_go_together_are_ticked_by_one_link(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    make.alumnus()
+    make.save(CustomField(key="club", label="Club", created_at=make.at))
+    session.commit()
+    page = BeautifulSoup(coordinator.get("/exports/new").text, "html.parser")
+    boxes = [str(box["value"]) for box in page.select("input[name=columns]")]
+    assert len(boxes) == len(set(boxes)), "each column stands under one heading"
+    assert {*COLUMNS, "custom.club"} <= set(boxes)
+    assert ticked(coordinator, "all") == set(boxes)
+    assert ticked(coordinator, "none") == set()
+    assert ticked(coordinator, "figures") == {
+        "class_year", "schools", "state", "field_of_work", "ways", "subjects",
+    }  # fmt: skip
+    assert "email" in ticked(coordinator, "mail")
+    assert ticked(coordinator, "usual") == ticked(coordinator, "no-such-set") < set(boxes)
+
+
+def test_a_set_of_columns_never_holds_addresses_for_who_may_not_see_them(
+    login_as: Login, make: Make, session: Session, now: datetime
+) -> None:
+    make.alumnus()
+    granted = ROLE_PERMISSIONS[Role.VIEWER] | {Permission.EXPORT}
+    roles.set_permissions(session, Role.VIEWER, granted, by=SYSTEM, at=now)
+    session.commit()
+    viewer = login_as(make.user(Role.VIEWER))
+    for columns in SETS:
+        assert not ticked(viewer, columns) & {"email", "phone", "postal"}
+    assert ticked(viewer, "mail")
