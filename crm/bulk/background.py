@@ -100,6 +100,8 @@ def _viewer(session: Session, run: BulkRun) -> Viewer:
     viewer = viewer_for(session, user)
     if not user.active or not viewer.may(Permission.PEOPLE_EDIT):
         raise Conflict("The account whose change this is may no longer edit people.")
+    if not engine.action_of(run.action).open_to(viewer):
+        raise Conflict("The account whose change this is may no longer do this.")
     return viewer
 
 

@@ -20,15 +20,16 @@ class ActionForm(Form):
     action = RadioField(_("What to do with them"), validators=[InputRequired()])
 
 
-def actions() -> list[BulkAction]:
-    """Every action, in the order of the list."""
-    return sorted(extensions().bulk_actions, key=lambda action: action.order)
+def actions(viewer: Viewer) -> list[BulkAction]:
+    """Every action that this account may take, in the order of the list."""
+    mine = (action for action in extensions().bulk_actions if action.open_to(viewer))
+    return sorted(mine, key=lambda action: action.order)
 
 
-def action_form() -> ActionForm:
+def action_form(viewer: Viewer) -> ActionForm:
     """The list of actions, none chosen."""
     form = ActionForm(formdata=None)
-    form.action.choices = [SelectChoice(action.key, action.label) for action in actions()]
+    form.action.choices = [SelectChoice(action.key, action.label) for action in actions(viewer)]
     return form
 
 

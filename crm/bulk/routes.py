@@ -26,8 +26,8 @@ LARGEST_ID = 2**63 - 1
 
 @bp.app_context_processor
 def labels() -> dict[str, Any]:
-    """The words for states, fates and reasons."""
-    return {"bulk_states": STATES, "bulk_fates": FATES, "bulk_reasons": REASONS}
+    """The words for states and fates."""
+    return {"bulk_states": STATES, "bulk_fates": FATES}
 
 
 @bp.get("")
@@ -85,7 +85,11 @@ def _chosen() -> list[int] | None:
 def _new_page(action_key: str | None, form: Any = None) -> tuple[str, int]:
     session, viewer, at = db.session(), current_viewer(), clock.now()
     query, chosen = request.values.get("q", ""), _chosen()
-    values: dict[str, Any] = {"query": query, "chosen": chosen, "actions": action_form().action}
+    values: dict[str, Any] = {
+        "query": query,
+        "chosen": chosen,
+        "actions": action_form(viewer).action,
+    }
     try:
         compiled = compile_query(query, QueryContext(session, viewer, at))
         values["count"], values["more"] = count_up_to(session, compiled, 10_000)
@@ -109,12 +113,14 @@ def detail(run_id: int) -> str:
     run = queries.load_run(session, viewer, run_id)
     action, fate = action_of(run.action), _fate(request.args.get("fate"))
     people = queries.people_page(session, viewer, run, fate=fate, after=request.args.get("after"))
+    words = {**REASONS, **action.reasons}
     return render_template(
         "crm/bulk/detail.html", run=run, asker=queries.asker_of(session, run), fate=fate,
         people=people, shown=lambda value: action.shown(run.options, value),
         picture=queries.picture(run) if run.totals else None, protects=action.back is None,
         undoable=service.can_undo(run, at), days=service.UNDO_FOR.days,
-        lost=background.is_lost(run, at),
+        lost=background.is_lost(run, at), bulk_reasons=words,
+        told_apart=[f"{fate}:{reason}" for fate in (Fate.KEPT, Fate.STAYS) for reason in words],
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def ask(
     if chosen is not None and len(chosen) > MAX_CHOSEN:
         raise Invalid(f"Choose at most {MAX_CHOSEN} people by hand.", field="id")
     found = action_of(action)
+    if not found.open_to(viewer):
+        raise NotAllowed("This account may not do this to many people.")
     text = compile_query(query, QueryContext(session, viewer, at)).text
     run = BulkRun(
         action=action, options=dict(options), said=found.said(session, options), query=text,

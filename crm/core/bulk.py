@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from crm.core.viewer import Viewer
+from crm.core.viewer import Permission, Viewer
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class BulkAction:
     them the same or refused) in a fixed number of statements. `back` takes it back where the fact
     is still what `write` left; None for what only a person's own word may loosen (law 3). What it
     was is in `bulk_line.before`. `shown` says a fact in words. `touches`: it is a change of record.
+    `permission` is what it asks of an account besides editing people; `reasons` are the words for
+    its refusals.
     """
 
     key: str
@@ -59,3 +61,9 @@ class BulkAction:
     back: Callable[[BulkWork, Sequence[int]], None] | None
     shown: Callable[[Mapping[str, Any], Any], Any]
     touches: bool = True
+    permission: Permission | None = None
+    reasons: Mapping[str, Any] = field(default_factory=dict)
+
+    def open_to(self, viewer: Viewer) -> bool:
+        """Whether an account that edits people may do this to them."""
+        return self.permission is None or viewer.may(self.permission)

@@ -10,7 +10,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     SmallInteger,
+    String,
     and_,
     any_,
     case,
@@ -42,7 +44,7 @@ QUIETLY = {"synchronize_session": False, "preserve_rowcount": True}
 MOMENT = Enrollment.wake_at.type
 ENTERED = [
     "alumnus_id", "entry_key", "journey_id", "version_id", "state", "step_no", "seq", "wake_at",
-    "anchor_at", "entered_at",
+    "anchor_at", "entered_at", "origin",
 ]  # fmt: skip
 
 
@@ -69,7 +71,15 @@ def enter(
     In the order of their ids, so that two workers never wait for one another in a circle.
     """
     who = entrants(session, document, journey_id=version.journey_id, at=at)
-    found = who.where(among).order_by(Alumnus.id).subquery("found")
+    return let_in(session, version, document, at, who.where(among))
+
+
+def let_in(
+    session: Session, version: JourneyVersion, document: Document, at: datetime, who: Select[Any],
+    *, origin: str | None = None,
+) -> int:  # fmt: skip
+    """Let in `who` (`alumnus_id` and `entry_key`, of `Alumnus`); answers how many entered."""
+    found = who.order_by(Alumnus.id).subquery("found")
     wake_at = at + delay(document.steps[0])
     chosen = select(
         found.c.alumnus_id,
@@ -82,6 +92,7 @@ def enter(
         literal(wake_at, MOMENT),
         literal(at, MOMENT),
         literal(at, MOMENT),
+        literal(origin, String),
     )
     statement = insert(Enrollment).from_select(ENTERED, chosen, include_defaults=False)
     return rows(session, statement.on_conflict_do_nothing())

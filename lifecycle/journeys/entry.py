@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, exists, func, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
@@ -31,16 +43,40 @@ def entrants(
     conditions = [meaning(session, document.enter.when, at), Alumnus.deceased.is_(False)]
     if document.exit:
         conditions.append(meaning(session, document.exit, at).is_not(true()))
-    key: ColumnElement[Any] = literal("once")
-    if document.enter.reentry == "yearly":
-        key = literal(str(at.year))
     if journey_id is not None:
-        mine = [Enrollment.journey_id == journey_id, Enrollment.alumnus_id == Alumnus.id]
-        conditions.append(~exists().where(*mine, *_bars(document, at)))
-        if document.enter.reentry == "after_exit":
-            before = select(func.count()).where(*mine).correlate(Alumnus).scalar_subquery()
-            key = cast(before + 1, String)
+        conditions.append(~_been(document, journey_id, at))
+    key = entry_key(document, journey_id=journey_id, at=at)
     return select(Alumnus.id.label("alumnus_id"), key.label("entry_key")).where(*conditions)
+
+
+def entry_key(document: Document, *, journey_id: int | None, at: datetime) -> ColumnElement[Any]:
+    """What bounds how often a person enters, as an expression on `Alumnus`."""
+    if document.enter.reentry == "yearly":
+        return literal(str(at.year))
+    if document.enter.reentry == "after_exit" and journey_id is not None:
+        mine = Enrollment.journey_id == journey_id, Enrollment.alumnus_id == Alumnus.id
+        before = select(func.count()).where(*mine).correlate(Alumnus).scalar_subquery()
+        return cast(before + 1, String)
+    return literal("once")
+
+
+def kept_out(
+    session: Session, document: Document, *, journey_id: int, at: datetime
+) -> ColumnElement[Any]:
+    """Why a person may not enter, whatever the entry query says; null for those who may.
+
+    The reasons are `deceased`, `exit` and `been`.
+    """
+    reasons = [(Alumnus.deceased.is_(True), "deceased")]
+    if document.exit:
+        reasons.append((meaning(session, document.exit, at).is_(true()), "exit"))
+    return case(*reasons, (_been(document, journey_id, at), "been"), else_=null())
+
+
+def _been(document: Document, journey_id: int, at: datetime) -> ColumnElement[bool]:
+    """Whether a way through the journey keeps the person from entering again."""
+    mine = Enrollment.journey_id == journey_id, Enrollment.alumnus_id == Alumnus.id
+    return exists().where(*mine, *_bars(document, at))
 
 
 def _bars(document: Document, at: datetime) -> list[ColumnElement[bool]]:

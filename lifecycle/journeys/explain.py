@@ -32,6 +32,11 @@ class Way:
     standing: str
     steps: Sequence[tuple[datetime, str]]
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a bulk change let the person in, and not the entry query."""
+        return self.enrollment.origin is not None
+
 
 def ways_of(session: Session, alumnus_id: int) -> list[Way]:
     """A person's ways, newest first, in a fixed number of queries for each journey."""
@@ -95,5 +100,7 @@ def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
             name=way.journey.name, no=way.version_no, day=_day(way.enrollment.entered_at),
             standing=way.standing,
         )  # fmt: skip
+        if way.by_hand:
+            yield _("Let in by hand, by a bulk change.")
         for moment, told in way.steps:
             yield _("%(day)s: %(told)s", day=_day(moment), told=told)

@@ -85,7 +85,7 @@ class Enrollment(Model):
     `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present
     wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the
     goal of the journey was reached while the person was in it. A stuck one keeps its fault in
-    `end_reason`.
+    `end_reason`. `origin` names the bulk change that let the person in; None: the entry query did.
     """
 
     __tablename__ = "enrollment"
@@ -131,6 +131,7 @@ class Enrollment(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     end_reason: Mapped[str | None]
     goal_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    origin: Mapped[str | None]
 
 
 # Written into the statement rather than bound, so that the partial indices can be used for it.

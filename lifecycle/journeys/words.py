@@ -50,6 +50,7 @@ ENDS: dict[str, Any] = {
     "stopped": lazy_gettext("the journey was stopped"),
     "merged": lazy_gettext("the record became part of another one"),
     "deceased": lazy_gettext("the person died"),
+    "taken_back": lazy_gettext("the bulk change that let them in was taken back"),
 }
 
 
