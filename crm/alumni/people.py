@@ -31,6 +31,7 @@ from crm.alumni.models import (
     Way,
 )
 from crm.alumni.names import full_name
+from crm.core.database import UNPREPARED
 from crm.core.extend import ListColumn, extensions
 from crm.query import Compiled, count_up_to, up_to
 from crm.schools.models import School
@@ -79,6 +80,7 @@ def people_page(
         select(*LINE, *(column.value for column in columns), page.c.key_0, page.c.key_1, total)
         .join(page, page.c.id == Alumnus.id)
         .order_by(page.c.key_0, page.c.key_1)
+        .execution_options(**UNPREPARED)
     )
     rows = session.execute(lines).all()
     count = rows[0][-1] if rows else 0

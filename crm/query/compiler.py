@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from crm.core.database import UNPREPARED
 from crm.core.errors import Invalid
 from crm.core.extend import (
     FieldKind,
@@ -89,7 +90,7 @@ def compile_query(text: str, context: QueryContext) -> Compiled:
 
 def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tuple[int, bool]:
     """How many people the query means, counted up to `limit`, and whether there are more."""
-    found = session.scalar(select(up_to(compiled, limit))) or 0
+    found = session.scalar(select(up_to(compiled, limit)).execution_options(**UNPREPARED)) or 0
     return min(found, limit), found > limit
 
 
