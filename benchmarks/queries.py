@@ -141,4 +141,12 @@ PAIRS = (
           f"({_way('mentor')} or {LEADING})"),
 )  # fmt: skip
 QUERIES = FACETS + PAIRS
-EVERYBODY = FACETS[0]
+TYPED = {query.typed: query for query in QUERIES}
+WHOLE = [
+    TYPED[typed]
+    for typed in (
+        "", "mar", "class:2010..2015", "stage:leading", "field:health", "did:gift", "class:1850",
+        'school:"School 4 High" class:2012', "way:mentor class:2005..2010",
+    )
+]  # fmt: skip
+"""Queries that are also asked for as a page by HTTP, and counted to the end; everybody first."""

@@ -32,8 +32,9 @@ class Interaction(Model):
     __tablename__ = "interaction"
     __table_args__ = (
         UniqueConstraint("dedupe_key"),
-        Index(None, "alumnus_id", "occurred_at"),
-        Index(None, "kind", "occurred_at"),
+        # With the mark of machines in them, who did what and when is read from these alone.
+        Index(None, "alumnus_id", "occurred_at", postgresql_include=["machine"]),
+        Index(None, "kind", "alumnus_id", "occurred_at", postgresql_include=["machine"]),
         Index(None, "school_id", "occurred_at", postgresql_where=text("school_id is not null")),
     )
 
