@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0020_interaction_cover"
-down_revision = "0019_text_words"
+revision = "0021_interaction_cover"
+down_revision = "0020_entered_by_hand"
 branch_labels = None
 depends_on = None
 
