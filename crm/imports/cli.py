@@ -45,8 +45,8 @@ def schools_import(path: Path) -> dict[str, Any]:
     for problem in report.problems[:SHOWN]:
         say(problem)
     return {
-        "created": report.created, "updated": report.updated, "unchanged": report.unchanged,
-        "rejected": report.rejected,
+        "import_id": report.import_id, "created": report.created, "updated": report.updated,
+        "unchanged": report.unchanged, "rejected": report.rejected,
     }  # fmt: skip
 
 

@@ -100,10 +100,11 @@ def bring() -> Any:
         counts = _("%(a)s new, %(b)s updated, %(c)s unchanged, %(d)s rejected.")
         flash(counts % {"a": report.created, "b": report.updated, "c": report.unchanged,
                         "d": report.rejected})  # fmt: skip
-        for problem in report.problems[:SHOWN]:
-            flash(problem, "warning")
-    else:
-        flash(_("Choose a file first."), "error")
+        if report.rejected:
+            for problem in report.problems[:SHOWN]:
+                flash(problem, "warning")
+        return redirect(url_for("imports.detail", import_id=report.import_id), 303)
+    flash(_("Choose a file first."), "error")
     return redirect(url_for("schools.index"), 303)
 
 

@@ -24,7 +24,10 @@ FATES = {
     Fate.CONFLICT: (_("Doubtful"), "warn"),
     Fate.REJECT: (_("Rejected"), "bad"),
 }
-KINDS = {"people": _("People"), "interactions": _("Interactions"), "asks": _("Asks")}
+KINDS = {
+    "people": _("People"), "interactions": _("Interactions"), "asks": _("Asks"),
+    "schools": _("Schools"),
+}  # fmt: skip
 EARLIER = {"created": _("New"), "unchanged": _("Unchanged"), "rejected": _("Rejected")}
 """Totals of imports that have no fates: interactions and asks."""
 COLUMN_FATES = {

@@ -52,17 +52,17 @@ def org_names(table: Table) -> dict[str, tuple[str, ...]]:
     }
 
 
-def school_facts(table: Table) -> Iterator[SchoolFacts]:
-    """Every school of the file, with the cluster it hangs below."""
-    orgs = {org[0]: org for _, org in read_orgs(table)}
-    for source, name, kind, identifier, parent, status in orgs.values():
+def school_facts(table: Table) -> Iterator[tuple[int, SchoolFacts]]:
+    """Every school of the file with its line, and the cluster it hangs below."""
+    orgs = {org[0]: (line, *org) for line, org in read_orgs(table)}
+    for line, source, name, kind, identifier, parent, status in orgs.values():
         if kind != "school" or not name:
             continue
         above = orgs.get(parent)
         nces = nces_key(identifier) if len(identifier) == 12 else None
         codes = (source, identifier) if identifier and not nces else (source,)
-        yield SchoolFacts(
+        yield line, SchoolFacts(
             name=name[:200], nces_id=nces, codes=codes,
-            cluster=above[1][:200] if above and above[2] == "local" else None,
+            cluster=above[2][:200] if above and above[3] == "local" else None,
             status=SchoolStatus.CLOSED if status in GONE else SchoolStatus.OPEN,
         )  # fmt: skip

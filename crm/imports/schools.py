@@ -14,12 +14,15 @@ from crm.core.errors import Refused
 from crm.core.viewer import Viewer
 from crm.imports.bundle import ORGS, opened
 from crm.imports.layout import header_key
+from crm.imports.models import Fate, ImportLine, ImportState
 from crm.imports.orgs import is_orgs, school_facts
 from crm.imports.reader import Table, open_table
+from crm.imports.schools_undoing import SCHOOLS
+from crm.imports.service import digest, start_run
 from crm.imports.values import clean
 from crm.schools.aliases import nces_key
 from crm.schools.models import SchoolLevel, SchoolStatus
-from crm.schools.service import SchoolFacts, save_schools
+from crm.schools.service import Outcome, SchoolFacts, save_schools
 
 COLUMNS = {
     "nces": ("NCESSCH", "NCES ID", "NCES School ID", "NCES", "School ID - NCES Assigned"),
@@ -57,13 +60,15 @@ STATUSES = {
 
 @dataclass
 class SchoolsReport:
-    """What a file of schools did; `problems` names each rejected line."""
+    """What a file of schools did; `problems` names each rejected line, `lines` why each was."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
     problems: list[str] = field(default_factory=list)
+    lines: dict[int, str] = field(default_factory=dict)
+    import_id: int = 0
 
 
 def import_schools(
@@ -76,6 +81,8 @@ def import_schools(
 ) -> SchoolsReport:
     """Create and update clusters and schools by NCES id; the same file twice changes nothing.
 
+    The fate of every line is kept, with what it changed, so that the file can be undone.
+
     Also takes OneRoster's `orgs.csv`, alone or in its folder or zip.
 
     Raises `Refused` if the file cannot be read or none of its lines is a school.
@@ -84,19 +91,54 @@ def import_schools(
     with opened(path, ORGS) as part:
         table = open_table(part.path, name or part.name)
         orgs = is_orgs(table)
-        facts = list(school_facts(table) if orgs else _facts(table, _places(table), report))
-    if not facts and report.problems:
+        told = list(school_facts(table) if orgs else _facts(table, _places(table), report))
+        sha256 = digest(part.path)
+    if not told and report.problems:
         raise Refused(report.problems[:20])
-    saved = save_schools(session, facts, at=at)
+    run = start_run(session, SCHOOLS, table.name, at=at, by=by)
+    saved = save_schools(session, [facts for _line, facts in told], at=at)
     report.created, report.updated = saved.created, saved.updated
-    report.unchanged = saved.unchanged
-    if saved.created or saved.updated:
-        audit.record(
-            session, "schools.imported", kind="import", key=table.name, by=by, at=at,
-            created=saved.created, updated=saved.updated,
-        )  # fmt: skip
-        session.flush()
+    report.unchanged, report.import_id = saved.unchanged, run.id
+    session.add_all(
+        _line(run.id, line, facts, done)
+        for (line, facts), done in zip(told, saved.outcomes, strict=True)
+    )
+    session.add_all(
+        ImportLine(import_id=run.id, line=line, fate=Fate.REJECT, reason=reason)
+        for line, reason in report.lines.items()
+    )
+    run.totals = {
+        Fate.CREATE.value: saved.created, Fate.UPDATE.value: saved.updated,
+        Fate.UNCHANGED.value: saved.unchanged, Fate.REJECT.value: report.rejected,
+    }  # fmt: skip
+    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, sha256
+    run.lines_done = run.lines_total = sum(run.totals.values())
+    audit.record(
+        session, "schools.imported", kind="import", key=run.id, by=by, at=at,
+        created=saved.created, updated=saved.updated,
+    )  # fmt: skip
+    session.flush()
     return report
+
+
+def _line(import_id: int, line: int, facts: SchoolFacts, done: Outcome) -> ImportLine:
+    """The fate of a line; `made` is what undoing it needs besides."""
+    fate = Fate.CREATE if done.new else Fate.UPDATE if done.changed else Fate.UNCHANGED
+    moved = {name: both for name, both in done.fields.items() if name == "cluster_id"}
+    made = {
+        "school": done.school_id, "aliases": done.aliases, "notes": done.notes,
+        "cluster": done.cluster_id, "moved": moved,
+    }  # fmt: skip
+    fields = {name: both for name, both in done.fields.items() if name not in moved}
+    if done.new:
+        fields["name"] = [None, facts.name]
+    if moved:
+        fields["cluster"] = [*done.clusters]
+    changes = {"fields": fields, "made": made} if fate is not Fate.UNCHANGED else None
+    named = facts.nces_id or next(iter(facts.codes), facts.name)
+    return ImportLine(
+        import_id=import_id, line=line, fate=fate, external_id=named[:200], changes=changes
+    )
 
 
 def _places(table: Table) -> dict[str, int]:
@@ -116,18 +158,22 @@ def _places(table: Table) -> dict[str, int]:
     return places
 
 
-def _facts(table: Table, places: dict[str, int], report: SchoolsReport) -> Iterator[SchoolFacts]:
+def _facts(
+    table: Table, places: dict[str, int], report: SchoolsReport
+) -> Iterator[tuple[int, SchoolFacts]]:
     for batch in table.batches():
         for line, reason in batch.faults:
             report.rejected += 1
+            report.lines[line] = reason
             report.problems.append(f"{table.name}:{line}: {reason}")
         for line, cells in zip(batch.lines, batch.rows, strict=True):
             values = {name: _cell(cells[index]) for name, index in places.items()}
             try:
-                yield _school(values)
+                yield line, _school(values)
             except ValueError as error:
                 report.rejected += 1
                 column, reason = error.args
+                report.lines[line] = reason
                 title = places.get(column)
                 named = f":{title + 1}" if title is not None else ""
                 report.problems.append(f"{table.name}:{line}{named}: {reason}")

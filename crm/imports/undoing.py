@@ -1,4 +1,4 @@
-"""Takes back what an import did: the people it made, the facts it changed, the history it told.
+"""Takes back what an import did: people and schools it made, facts it changed, history it told.
 
 What changed since stays and is listed, and whatever made somebody harder to reach stays: blocks,
 marks, withdrawals and suppressions are loosened by a person's own word, never by taking a file back
@@ -20,6 +20,7 @@ from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.imports.models import ImportRun, ImportState
 from crm.imports.people.undoing import BACK, undo_people
+from crm.imports.schools_undoing import SCHOOLS, undo_schools
 from crm.imports.staging import lock_imports, prepare_session
 
 PEOPLE, INTERACTIONS = "people", "interactions"
@@ -51,12 +52,14 @@ def undo_import(
     prepare_session(session)
     if run.kind == PEOPLE:
         done = undo_people(session, run, derived=extensions().derived)
+    elif run.kind == SCHOOLS:
+        done = undo_schools(session, run)
     elif run.kind == INTERACTIONS:
         done = {"removed": _forget_interactions(session, run.id), "restored": 0, "kept": 0}
     else:
         removed = extensions().undoers[run.kind](session, run.id)
         done = {"removed": removed, "restored": 0, "kept": 0}
-    if run.kind != PEOPLE:
+    if run.kind not in {PEOPLE, SCHOOLS}:
         _note_taken_back(session, run.id)
     run.state = ImportState.REVERTED
     run.mapping = {**run.mapping, "undone": {**done, "at": at.isoformat()}}

@@ -198,15 +198,19 @@ def take_back(session: Session, change: SchoolChange, at: datetime) -> None:
     session.flush()
 
 
-def note_import(session: Session, school: School, news: Mapping[str, Any], when: When) -> None:
+def note_import(
+    session: Session, school: School, news: Mapping[str, Any], when: When
+) -> list[SchoolChange]:
     """Keep what a file of schools is about to change, before it does."""
+    kept: list[tuple[ChangeKind, Any, Any]] = []
     if "name" in news:
         _know(session, school, school.name)
-        _note(session, school, ChangeKind.RENAMED, when, school.name, news["name"])
+        kept.append((ChangeKind.RENAMED, school.name, news["name"]))
     if "cluster_id" in news and school.cluster_id is not None:
-        _note(session, school, ChangeKind.MOVED, when, school.cluster_id, news["cluster_id"])
+        kept.append((ChangeKind.MOVED, school.cluster_id, news["cluster_id"]))
     if news.get("status") is SchoolStatus.CLOSED:
-        _note(session, school, ChangeKind.CLOSED, when, school.status.value, "closed")
+        kept.append((ChangeKind.CLOSED, school.status.value, "closed"))
+    return [_note(session, school, kind, when, *both) for kind, *both in kept]
 
 
 def _note(

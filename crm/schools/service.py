@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -33,12 +34,48 @@ class SchoolFacts:
 
 
 @dataclass
-class Saved:
-    """How many schools a file made, changed and left as they were."""
+class Outcome:
+    """What became of one school's facts: each changed field before and after, and what was made.
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
+    `notes` are the ids of the changes that its lineage keeps, `aliases` those of new names and
+    numbers, `cluster_id` that of a cluster that was made for it, `clusters` the names of its
+    cluster before and after.
+    """
+
+    school_id: int
+    new: bool
+    fields: dict[str, list[Any]] = field(default_factory=dict)
+    notes: list[int] = field(default_factory=list)
+    aliases: list[int] = field(default_factory=list)
+    cluster_id: int | None = None
+    clusters: tuple[str | None, str | None] = (None, None)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the facts were news."""
+        return bool(self.fields or self.aliases)
+
+
+@dataclass
+class Saved:
+    """What became of each of a file's schools, in its order."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def created(self) -> int:
+        """How many schools the file made."""
+        return sum(one.new for one in self.outcomes)
+
+    @property
+    def updated(self) -> int:
+        """How many facts changed a school that was known."""
+        return sum(one.changed and not one.new for one in self.outcomes)
+
+    @property
+    def unchanged(self) -> int:
+        """How many facts were known."""
+        return len(self.outcomes) - self.created - self.updated
 
 
 @dataclass
@@ -82,7 +119,7 @@ class _District:
                 return school
         return None
 
-    def cluster_id(self, name: str) -> int:
+    def cluster_id(self, name: str, done: Outcome) -> int:
         """The cluster's id; a new name makes a new cluster."""
         cluster = self.clusters.get(name.casefold())
         if cluster is None:
@@ -90,6 +127,7 @@ class _District:
             self.session.add(cluster)
             self.session.flush()
             self.clusters[name.casefold()] = cluster
+            done.cluster_id = cluster.id
         return cluster.id
 
     def add(self, facts: SchoolFacts) -> School:
@@ -107,31 +145,36 @@ class _District:
             self.by_nces[facts.nces_id] = school
         return school
 
-    def change(self, school: School, facts: SchoolFacts) -> bool:
-        """Bring the facts in; what the file leaves blank stays. True if anything changed."""
+    def change(self, school: School, facts: SchoolFacts, done: Outcome) -> None:
+        """Bring the facts in; what the file leaves blank stays."""
         news = {name: getattr(facts, name) for name in FIELDS}
         if facts.nces_id and school.nces_id is None:
             news["nces_id"] = facts.nces_id
             self.by_nces[facts.nces_id] = school
         if facts.cluster:
-            news["cluster_id"] = self.cluster_id(facts.cluster)
+            news["cluster_id"] = self.cluster_id(facts.cluster, done)
         changed = {n: v for n, v in news.items() if v is not None and getattr(school, n) != v}
         if changed and school.id not in self.new:
-            note_import(self.session, school, changed, When(self.at.date(), self.at, None))
+            when = When(self.at.date(), self.at, None)
+            done.notes = [note.id for note in note_import(self.session, school, changed, when)]
         for name, value in changed.items():
+            done.fields[name] = [getattr(school, name), value]
             setattr(school, name, value)
-        return bool(changed)
+        if "cluster_id" in changed:
+            names = {cluster.id: cluster.name for cluster in self.clusters.values()}
+            done.clusters = names.get(done.fields["cluster_id"][0]), names[changed["cluster_id"]]
 
-    def note_aliases(self, school: School, facts: SchoolFacts) -> bool:
+    def note_aliases(self, school: School, facts: SchoolFacts, done: Outcome) -> None:
         """Remember every name; one that already means another school stays with that school."""
         keys = [("name", name_key(facts.name)), *(("code", code_key(c)) for c in facts.codes)]
         if school.nces_id:
             keys.append(("nces", school.nces_id))
         new = [key for key in dict.fromkeys(keys) if key[1] and key not in self.aliases]
-        for kind, key in new:
-            self.session.add(SchoolAlias(school_id=school.id, kind=kind, key=key))
-            self.aliases[kind, key] = school.id
-        return bool(new)
+        made = [SchoolAlias(school_id=school.id, kind=kind, key=key) for kind, key in new]
+        self.session.add_all(made)
+        self.session.flush()
+        done.aliases = [alias.id for alias in made]
+        self.aliases.update(dict.fromkeys(new, school.id))
 
 
 def save_schools(session: Session, schools: Iterable[SchoolFacts], *, at: datetime) -> Saved:
@@ -143,13 +186,9 @@ def save_schools(session: Session, schools: Iterable[SchoolFacts], *, at: dateti
         school = district.find(facts)
         new = school is None
         school = school or district.add(facts)
-        changed = district.change(school, facts)
-        changed = district.note_aliases(school, facts) or changed
-        if new:
-            saved.created += 1
-        elif changed:
-            saved.updated += 1
-        else:
-            saved.unchanged += 1
+        done = Outcome(school.id, new)
+        district.change(school, facts, done)
+        district.note_aliases(school, facts, done)
+        saved.outcomes.append(done)
     session.flush()
     return saved

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from crm.accounts.models import User
 from crm.core.viewer import SYSTEM, Role, Viewer
+from crm.imports.models import ImportRun, ImportState
 from crm.schools.models import Cluster, School
 from crm.schools.queries import cluster_choices, find_school, school_choices
 from tests.factories import Make
@@ -130,3 +132,83 @@ def test_school_staff_see_their_own_school_alone(
     assert school_choices(session, viewer) == [(mine.id, "Mine High")]
     assert cluster_choices(session, viewer) == []
     assert (other.id, "Other High") in school_choices(session, SYSTEM)
+
+
+def state(session: Session) -> dict[str, list[str]]:
+    """Every school, name and cluster as it stands."""
+    session.expire_all()
+    tables = ("school", "school_alias", "cluster")
+    return {
+        name: list(session.scalars(sql(f"select t::text from {name} t order by 1")))
+        for name in tables
+    }
+
+
+def run_with(session: Session, report: dict[str, Any]) -> ImportRun:
+    return session.get_one(ImportRun, report["import_id"], populate_existing=True)
+
+
+def test_every_line_of_a_file_of_schools_has_its_fate_on_a_page_and_in_a_file(
+    session: Session, load: Any, coordinator: FlaskClient
+) -> None:
+    load(SCHOOLS)
+    rows = SCHOOLS.read_text().replace("Booker T. Washington", "Ida B. Wells").splitlines()
+    broken = "\n".join([*rows, "13001200X,,,Wrong Number High,,,,,,,"]) + "\n"
+    report = load(broken)
+    run = run_with(session, report)
+    assert run.totals == {"create": 0, "update": 1, "unchanged": 3, "reject": 1}
+    page = coordinator.get(f"/imports/{run.id}").text
+    assert "Ida B. Wells High School" in page
+    assert "is no NCES id" in page
+    lines = coordinator.get(f"/imports/{run.id}/lines.csv").text.splitlines()
+    assert len(lines) == 1 + 5
+    assert "Schools" in coordinator.get("/imports").text
+
+
+def test_a_file_brought_on_the_page_leads_to_the_fate_of_its_lines(
+    session: Session, coordinator: FlaskClient
+) -> None:
+    file = (io.BytesIO(SCHOOLS.read_bytes()), "schools.csv")
+    answer = coordinator.post("/schools/import", data={"file": file})
+    run = session.scalars(select(ImportRun)).one()
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/imports/{run.id}")
+    assert run.totals["create"] == 4
+
+
+def test_undoing_a_file_of_schools_leaves_everything_as_it_was(
+    session: Session, load: Any, coordinator: FlaskClient
+) -> None:
+    empty = state(session)
+    first = load(SCHOOLS)
+    before = state(session)
+    news = SCHOOLS.read_text().replace("Booker T. Washington", "Ida B. Wells")
+    news = news.replace("North,", "South,").replace("North\n", "South\n")
+    second = load(news + "130012009999,,,New High School,,,,,,,\n")
+    assert state(session) != before
+    for report, expected in ((second, before), (first, empty)):
+        answer = coordinator.post(f"/imports/{report['import_id']}/undo")
+        assert answer.status_code == 303
+        assert run_with(session, report).state is ImportState.REVERTED
+        assert state(session) == expected
+    again = coordinator.post(f"/imports/{second['import_id']}/undo")
+    assert again.status_code == 409
+
+
+def test_a_school_that_somebody_went_to_and_a_fact_that_changed_since_stay(
+    session: Session, load: Any, coordinator: FlaskClient, make: Make
+) -> None:
+    report = load(SCHOOLS)
+    north = session.scalars(select(School).where(School.nces_id == "130012000202")).one()
+    make.alumnus("Ada", school=north)
+    renamed = load(SCHOOLS.read_text().replace("Booker T. Washington", "Ida B. Wells"))
+    wells = find_school(session, "Ida B. Wells High School")
+    assert wells is not None
+    wells.name = "Wells Academy"
+    session.commit()
+    coordinator.post(f"/imports/{renamed['import_id']}/undo")
+    assert run_with(session, renamed).mapping["undone"]["kept"] == 1
+    assert "stays: changed since: name" in coordinator.get(f"/imports/{renamed['import_id']}").text
+    coordinator.post(f"/imports/{report['import_id']}/undo")
+    left = set(session.scalars(select(School.nces_id)))
+    assert "130012000202" in left
+    assert run_with(session, report).mapping["undone"]["removed"] == 4 - len(left)
