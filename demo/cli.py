@@ -163,7 +163,7 @@ def _hurried(session: Session) -> Iterator[None]:
     shown = deliveries.level
     deliveries.setLevel(logging.WARNING)
     gc.freeze()
-    gc.set_threshold(250_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     try:
         yield
     finally:

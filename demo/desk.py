@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
 ROUNDS = (timedelta(0), timedelta(days=5))
-REQUESTS_A_STEP = 5.2
+REQUESTS_A_STEP = 4.6
 """For each 5,000 people."""
 TITLES = {
     "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
