@@ -21,6 +21,8 @@ from crm.events import letters
 from crm.events.access import lock_event
 from crm.events.models import Answer, Event, EventState, Invitation
 from crm.events.queries import AHEAD, free
+from crm.interactions.models import Mode
+from crm.interactions.service import record
 
 MAX_NOTE = 300
 
@@ -83,6 +85,11 @@ def respond(session: Session, invitation_id: int, reply: Reply, *, at: datetime)
     mine.needs = reply.needs[:MAX_NOTE]
     mine.guest_names = reply.guest_names[:MAX_NOTE] if mine.guests else ""
     session.flush()
+    record(
+        session, mine.alumnus_id, occurred_at=at, kind="event_answered", mode=Mode.COMMUNICATION,
+        dedupe_key=f"rsvp:{mine.id}:{reply.answer}", school_id=event.school_id,
+        origin=f"event:{event.key}", note=event.title,
+    )  # fmt: skip
     fill(session, event, at=at, answering=mine)
     return Outcome(mine.answer.value)
 

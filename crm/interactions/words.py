@@ -20,6 +20,7 @@ KINDS: Mapping[str, Any] = {
     "mentoring": _("Mentored"),
     "help_given": _("Helped a school"),
     "event_attended": _("Came to an event"),
+    "event_answered": _("Answered an invitation"),
     "gift": _("Gave a gift"),
     "call": _("Spoke by phone"),
     "meeting": _("Met in person"),

@@ -39,6 +39,7 @@ from lifecycle.journeys.models import (
     JourneyState,
     JourneyVersion,
 )
+from lifecycle.journeys.steps import ANY
 
 QUIETLY = {"synchronize_session": False, "preserve_rowcount": True}
 MOMENT = Enrollment.wake_at.type
@@ -131,7 +132,10 @@ def wake(session: Session, ids: Sequence[int], at: datetime) -> int:
             Enrollment.alumnus_id == these(ids),
             IS_WAITING,
             Enrollment.wake_at > at,
-            Interaction.kind == step["interaction"].astext,
+            or_(
+                step["interaction"].has_key(Interaction.kind),
+                step["interaction"].astext == ANY,
+            ),
             Interaction.machine.is_(False),
             Interaction.occurred_at.between(Enrollment.anchor_at, at),
         )

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from crm.core.errors import HomecomingError
 from lifecycle.engine.changes import rows
+from lifecycle.engine.groups import Group
 from lifecycle.engine.intake import fault_text
 from lifecycle.engine.report import AdvanceReport
-from lifecycle.engine.steps import Cursor, Group, Ran, claim, relock, run_batch, run_next
+from lifecycle.engine.steps import Cursor, Ran, claim, relock, run_batch, run_next
 from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
 
 log = structlog.get_logger(__name__)

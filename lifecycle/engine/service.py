@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from crm.core.database import db
 from crm.core.extend import extensions
 from lifecycle.campaigns.service import start_due
+from lifecycle.engine.groups import Group
 from lifecycle.engine.intake import (
     changes_wait,
     clear_stopped,
@@ -24,7 +25,6 @@ from lifecycle.engine.intake import (
 )
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.engine.runner import Runner
-from lifecycle.engine.steps import Group
 from lifecycle.journeys.models import (
     IS_WAITING,
     Enrollment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -25,12 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.errors import NotFound
 from crm.interactions.models import Interaction
-from crm.mail.models import MessageClass
-from crm.mail.outbox import queue_many
+from lifecycle.engine.acting import NOTHING_TOLD, Acted, Told, act
 from lifecycle.engine.changes import MOMENT, end_exits, these
-from lifecycle.journeys.definition import Branch, Document, Exit, Send, Step, WaitFor, delay
+from lifecycle.engine.groups import Group
+from lifecycle.journeys.chance import lot_of, share_of
+from lifecycle.journeys.definition import delay
 from lifecycle.journeys.entry import meaning
 from lifecycle.journeys.models import (
     IS_WAITING,
@@ -38,10 +38,9 @@ from lifecycle.journeys.models import (
     EnrollmentState,
     Journey,
     JourneyState,
-    JourneyVersion,
     StepRun,
 )
-from lifecycle.journeys.service import content_version
+from lifecycle.journeys.steps import Branch, Exit, Split, WaitFor
 
 LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
 
@@ -50,25 +49,6 @@ Cursor = tuple[datetime, int]
 _SEEN = (
     Enrollment.id, Enrollment.alumnus_id, Enrollment.seq, Enrollment.anchor_at, Enrollment.wake_at,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Group:
-    """One step of one version, which people stand at."""
-
-    version: JourneyVersion
-    document: Document
-    step_no: int
-
-    @property
-    def step(self) -> Step:
-        """The step itself."""
-        return self.document.steps[self.step_no]
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing but the step itself has to be done for those who are due."""
-        return self.document.exit is None and not isinstance(self.step, Send)
 
 
 @dataclass(frozen=True)
@@ -162,43 +142,33 @@ def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) 
         out = end_exits(session, group.version, group.document, at, mine)
         gone = set(out)
         ids = [i for i in ids if i not in gone]
-    queued = stepped = 0
-    if ids and isinstance(group.step, Send):
-        queued = _queue(session, group, group.step, ids, at)
+    acted = act(session, group, ids, at) if ids else Acted()
+    stepped = 0
     if ids:
         chosen = select(*_SEEN).where(Enrollment.id == these(ids)).cte("due")
-        moved, logged = _advance(session, group, chosen, at)
+        moved, logged = _advance(session, group, chosen, at, acted.told)
         stepped = session.scalars(select(moved).add_cte(logged)).one()
     ended = stepped if isinstance(group.step, Exit) else 0
-    return Ran(stepped=stepped, queued=queued, ended=ended + len(out))
+    return Ran(stepped=stepped, queued=acted.queued, ended=ended + len(out))
 
 
-def _queue(session: Session, group: Group, step: Send, ids: Sequence[int], at: datetime) -> int:
-    """One message for each, under a key that any rerun would repeat (law 1)."""
-    key, number = step.pinned
-    version = content_version(session, key, number)
-    if version is None:
-        raise NotFound(f"There is no content called “{step.content}”.")
-    journey = group.document.journey
-    name = func.concat(f"journey:{journey}:", Enrollment.id, ":", Enrollment.seq, type_=String())
-    rows: Any = select(Enrollment.alumnus_id, name.label("key")).where(Enrollment.id == these(ids))
-    return queue_many(
-        session, rows, message_class=MessageClass.MARKETING, at=at,
-        origin=f"journey:{journey}/{step.id}", version_id=version.id, topic_key=step.topic,
-        priority=step.priority, expires_at=at + timedelta(seconds=step.expires),
-    )  # fmt: skip
-
-
-def outcome(session: Session, step: Step, due: CTE, at: datetime) -> ColumnElement[Any]:
+def outcome(session: Session, group: Group, due: CTE, at: datetime) -> ColumnElement[Any]:
     """How the step turns out, as a column over a due enrollment (and its alumnus at a branch)."""
+    step, journey = group.step, group.document.journey
     if isinstance(step, WaitFor):
         happened = exists().where(
             Interaction.alumnus_id == due.c.alumnus_id,
-            Interaction.kind == step.interaction,
             Interaction.machine.is_(False),
             Interaction.occurred_at.between(due.c.anchor_at, at),
         )
+        if step.kinds:
+            happened = happened.where(Interaction.kind.in_(step.kinds))
+        if step.of is not None:
+            happened = happened.where(Interaction.origin == f"journey:{journey}/{step.of}")
         return case((happened, literal("yes")), else_=literal("no"))
+    if isinstance(step, Split):
+        lot = lot_of(f"{journey}:{step.id}", due.c.alumnus_id)
+        return share_of(lot, [share.weight for share in step.shares])
     if isinstance(step, Branch):
         arms = [
             (meaning(session, arm.when, at), literal(str(number)))
@@ -207,18 +177,37 @@ def outcome(session: Session, step: Step, due: CTE, at: datetime) -> ColumnEleme
         return case(*arms, else_=literal("otherwise"))
     if isinstance(step, Exit):
         return literal("ended")
-    return literal("queued" if isinstance(step, Send) else "waited")
+    return literal(next(iter(step.edges)))
+
+
+def _told(
+    due: CTE, told: Mapping[int, Told], found: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Outcome and reason of each enrollment: what acting on it told, else what the step says."""
+    alike: dict[Told, list[int]] = {}
+    for enrollment_id, one in told.items():
+        alike.setdefault(one, []).append(enrollment_id)
+    if not alike:
+        return found, null()
+    hit = [(due.c.id == these(ids), one) for one, ids in alike.items()]
+    outcomes = case(*((mine, literal(one.outcome)) for mine, one in hit), else_=found)
+    return outcomes, case(*((mine, literal(one.reason, String())) for mine, one in hit))
 
 
 def _advance(
-    session: Session, group: Group, due: CTE, at: datetime
+    session: Session,
+    group: Group,
+    due: CTE,
+    at: datetime,
+    told: Mapping[int, Told] = NOTHING_TOLD,
 ) -> tuple[ColumnElement[int], CTE]:
     """Log the step and move everybody on: the number of those moved, and the log to add to it.
 
     The log's key stops a second run; the number of steps run guards against a lost lock.
     """
     step = group.step
-    decided: Any = select(due.c.id, due.c.seq, outcome(session, step, due, at).label("outcome"))
+    word, reason = _told(due, told, outcome(session, group, due, at))
+    decided: Any = select(due.c.id, due.c.seq, word.label("outcome"), reason.label("reason"))
     if isinstance(step, Branch):
         decided = decided.join(Alumnus, Alumnus.id == due.c.alumnus_id)
     done = decided.cte("decided")
@@ -226,7 +215,7 @@ def _advance(
         LOG,
         select(
             done.c.id, done.c.seq, literal(group.step_no, SmallInteger), done.c.outcome,
-            null(), literal(at, MOMENT),
+            done.c.reason, literal(at, MOMENT),
         ),
     )  # fmt: skip
     moved = (

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lifecycle.journeys.definition import DAY, Document, Exit, Step, Wait, WaitFor
+from lifecycle.journeys.definition import Document
+from lifecycle.journeys.steps import DAY, Enroll, Exit, Send, Step, Wait, WaitFor
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Fault:
 
 def graph_faults(document: Document) -> list[Fault]:
     """Every fault in how the steps hang together: names, reach, ends, loops without time."""
-    faults = [*_names(document), *_reentry(document)]
+    faults = [*_names(document), *_reentry(document), *_itself(document), *_messages(document)]
     if faults:
         return faults
     return [*_unreached(document), *_endless(document), *_timeless(document)]
@@ -41,9 +42,25 @@ def _names(document: Document) -> Iterator[Fault]:
 
 
 def _word(step: Step, outcome: str) -> str:
-    if outcome in ("queued", "waited"):
-        return "next"
-    return "branch" if outcome.isdecimal() else outcome
+    if outcome.isdecimal():
+        return step.kind
+    if outcome in ("yes", "no", "otherwise"):
+        return outcome
+    return "otherwise" if outcome.startswith("not_") else "next"
+
+
+def _itself(document: Document) -> Iterator[Fault]:
+    for number, step in enumerate(document.steps):
+        if isinstance(step, Enroll) and step.journey == document.journey:
+            yield Fault("a journey cannot let people into itself", number, ("enter",))
+
+
+def _messages(document: Document) -> Iterator[Fault]:
+    """What a wait names as the message it waits for a click on or a reply to."""
+    sending = {step.id for step in document.steps if isinstance(step, Send)}
+    for number, step in enumerate(document.steps):
+        if isinstance(step, WaitFor) and step.of is not None and step.of not in sending:
+            yield Fault(f"`of:` names a step that sends; “{step.of}” is none", number, ("of",))
 
 
 def _reentry(document: Document) -> Iterator[Fault]:

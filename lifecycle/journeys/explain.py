@@ -35,7 +35,7 @@ class Way:
     @property
     def by_hand(self) -> bool:
         """Whether a bulk change let the person in, and not the entry query."""
-        return self.enrollment.origin is not None
+        return (self.enrollment.origin or "").startswith("bulk:")
 
 
 def ways_of(session: Session, alumnus_id: int) -> list[Way]:
@@ -55,7 +55,7 @@ def ways_of(session: Session, alumnus_id: int) -> list[Way]:
 
 
 def _step(document: Any, run: StepRun, message: Message | None) -> str:
-    told = run_words(document, run.step_no, run.outcome)
+    told = run_words(document, run)
     return f"{told} {message_words(message)}" if message else told
 
 

@@ -85,7 +85,8 @@ class Enrollment(Model):
     `seq` counts the steps run, so that (id, seq) names each one; `anchor_at` is when the present
     wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the
     goal of the journey was reached while the person was in it. A stuck one keeps its fault in
-    `end_reason`. `origin` names the bulk change that let the person in; None: the entry query did.
+    `end_reason`. `origin` names the bulk change or the journey that let the person in;
+    None: the entry query did.
     """
 
     __tablename__ = "enrollment"
@@ -150,3 +151,28 @@ class StepRun(Model):
     outcome: Mapped[str]
     reason: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class StaffTask(Model):
+    """Something that a journey asks staff to do about a person; open until somebody did it.
+
+    The step run that gave it is (`enrollment_id`, `seq`): a second run gives no second task.
+    """
+
+    __tablename__ = "staff_task"
+    __table_args__ = (
+        UniqueConstraint("enrollment_id", "seq"),
+        Index(None, "alumnus_id"),
+        Index("ix_staff_task_open", "due_at", "id", postgresql_where=text("done_at is null")),
+    )
+
+    id: Mapped[int] = identity()
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journey.id"))
+    enrollment_id: Mapped[int] = mapped_column(BigInteger)
+    seq: Mapped[int]
+    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
+    title: Mapped[str]
+    given_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    done_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    done_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))

@@ -15,7 +15,7 @@ from crm.core.errors import NotFound
 from crm.core.viewer import Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.web.paging import Page, keyset
-from lifecycle.journeys.definition import Document, Send, stored
+from lifecycle.journeys.definition import Document, stored
 from lifecycle.journeys.models import (
     IS_WAITING,
     Enrollment,
@@ -25,6 +25,7 @@ from lifecycle.journeys.models import (
     JourneyVersion,
     StepRun,
 )
+from lifecycle.journeys.steps import Send
 
 WAITING = frozenset(
     {

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from crm.core.errors import Refused
 from lifecycle.journeys.checks import Fault, graph_faults
 from lifecycle.journeys.definition import Document
+from lifecycle.journeys.shorthand import KINDS, WRITTEN, canonical_step
 
 LARGEST = 100_000
 DEEPEST = 10
-KINDS = ("send", "wait", "wait_for", "branch", "exit")
 Path = tuple[str | int, ...]
 
 
@@ -164,29 +164,7 @@ def _steps(steps: list[Any], source: Source) -> Iterator[Any]:
             continue
         following = steps[number + 1] if number + 1 < len(steps) else None
         after = following.get("id") if isinstance(following, Mapping) else None
-        yield _step(kinds[0], dict(step), after)
-
-
-def _step(kind: str, step: dict[str, Any], after: Any) -> dict[str, Any]:
-    """One step in canonical form; `after` is the step below it, where it leads by default."""
-    main = step.pop(kind)
-    renamed = {"send": "content", "wait": "wait", "wait_for": "interaction", "exit": "reason"}
-    found = {"kind": kind, **step}
-    if kind == "branch":
-        if isinstance(main, str):
-            found["arms"] = [{"when": main, "next": found.pop("yes", after)}]
-            found["otherwise"] = found.pop("no", after)
-        else:
-            found["arms"] = main
-            found.setdefault("otherwise", after)
-    elif main is not None or kind != "exit":
-        found[renamed[kind]] = main
-    if kind in ("send", "wait") and after is not None:
-        found.setdefault("next", after)
-    if kind == "wait_for" and after is not None:
-        found.setdefault("yes", after)
-        found.setdefault("no", after)
-    return {k: v for k, v in found.items() if v is not None}
+        yield canonical_step(kinds[0], dict(step), after)
 
 
 def _source_path(where: Sequence[str | int]) -> Path:
@@ -194,8 +172,11 @@ def _source_path(where: Sequence[str | int]) -> Path:
     path = list(where)
     if len(path) > 2 and path[0] == "steps":
         del path[2]  # the kind, by which the step's form was chosen
-    back = {"content": "send", "interaction": "wait_for", "reason": "exit", "arms": "branch"}
-    return tuple(back.get(p, p) if isinstance(p, str) and n > 1 else p for n, p in enumerate(path))
+    if path[:1] != ["steps"]:
+        return tuple(path)
+    return tuple(
+        WRITTEN.get(p, p) if isinstance(p, str) and n > 1 else p for n, p in enumerate(path)
+    )
 
 
 def _said(fault: Any, path: Path) -> str:
@@ -210,5 +191,7 @@ def _said(fault: Any, path: Path) -> str:
         return f"`{last}:` is missing"
     if kind == "extra_forbidden":
         return f"“{str(last)[:60]}” means nothing here"
+    if kind == "string_type" and isinstance(fault["input"], bool):
+        return f"{last}: write it in quotes, YAML takes yes, no, on and off for true or false"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return f"{last}: {message}" if last != "" else message

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, literal_column, select, update
+from sqlalchemy import func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
-from crm.consent.models import Topic
 from crm.core.errors import Conflict, Refused
 from crm.core.viewer import Viewer
-from crm.interactions.models import Interaction
-from crm.mail.content import latest_version, shipped_keys, shipped_version, variants_of
-from crm.mail.fields import FieldError, slots
-from crm.mail.models import Content, ContentVersion
-from crm.mail.values import known_fields
-from crm.query import QueryError
-from crm.query.errors import nearest
-from lifecycle.journeys.checks import Fault
-from lifecycle.journeys.definition import Branch, Document, Send, WaitFor
-from lifecycle.journeys.entry import entrants, meaning
+from crm.mail.content import shipped_version
+from lifecycle.journeys.definition import Document
+from lifecycle.journeys.entry import entrants
 from lifecycle.journeys.models import (
     Enrollment,
     EnrollmentState,
@@ -31,16 +22,10 @@ from lifecycle.journeys.models import (
     JourneyState,
     JourneyVersion,
 )
-from lifecycle.journeys.queries import find_journey, live_version, load_journey
+from lifecycle.journeys.queries import document_of, find_journey, live_version, load_journey
 from lifecycle.journeys.reading import locate, read_document
-
-KINDS = frozenset(
-    {
-        "profile_updated", "link_clicked", "replied", "ask_answered", "event_attended",
-        "talk_given", "mentoring", "help_given", "gift",
-    }
-)  # fmt: skip
-"""Interactions that the program itself records; a journey may also wait for imported kinds."""
+from lifecycle.journeys.steps import Send
+from lifecycle.journeys.world import world_faults
 
 MOST_COUNTED = 10_000
 
@@ -68,87 +53,15 @@ def check(session: Session, text: str, *, name: str, at: datetime) -> Checked:
     """Check a journey against everything it names; raises `Refused` with each fault at its line."""
     document = read_document(text, name)
     journey = find_journey(session, document.journey)
-    problems = locate(text, name, list(_world_faults(session, document, at)))
+    problems = locate(text, name, list(world_faults(session, document, at)))
     if problems:
         raise Refused(problems)
     who = entrants(session, document, journey_id=journey.id if journey else None, at=at)
     some = who.limit(MOST_COUNTED + 1).subquery()
     found = session.scalars(select(func.count()).select_from(some)).one()
     live = live_version(session, journey) if journey else None
-    same = live is not None and live.sha256 == document.sha256
+    same = live is not None and document_of(live) == document
     return Checked(document, min(found, MOST_COUNTED), found > MOST_COUNTED, same)
-
-
-def _world_faults(session: Session, document: Document, at: datetime) -> Iterator[Fault]:
-    """What the journey names and the district does not have."""
-    queries: list[tuple[str, int | None, tuple[str | int, ...]]] = [
-        (document.enter.when, None, ("enter", "when"))
-    ]
-    if document.exit:
-        queries.append((document.exit, None, ("exit",)))
-    if document.goal:
-        yield from _kind_faults(session, document.goal, None, "goal")
-    for number, step in enumerate(document.steps):
-        if isinstance(step, Branch):
-            queries.extend((arm.when, number, ("branch", n)) for n, arm in enumerate(step.arms))
-        if isinstance(step, WaitFor):
-            yield from _kind_faults(session, step.interaction, number, "wait_for")
-        if isinstance(step, Send):
-            yield from _send_faults(session, step, number)
-    for query, place, path in queries:
-        try:
-            meaning(session, query, at)
-        except QueryError as error:
-            yield Fault(
-                f"the query “{query}”, character {error.position + 1}: {error}", place, path
-            )
-
-
-def _kind_faults(session: Session, kind: str, step: int | None, word: str) -> Iterator[Fault]:
-    if kind in KINDS or session.scalar(select(exists().where(Interaction.kind == kind))):
-        return
-    close = nearest(kind, KINDS)
-    hint = f"; did you mean {close}?" if close else ""
-    yield Fault(f"no interaction of the kind “{kind}” was ever recorded{hint}", step, (word,))
-
-
-def _send_faults(session: Session, step: Send, number: int) -> Iterator[Fault]:
-    if session.get(Topic, step.topic) is None:
-        yield Fault(f"there is no topic “{step.topic}”", number, ("topic",))
-    key, pinned = step.pinned
-    version = content_version(session, key, pinned)
-    if version is None:
-        if pinned is None and key in shipped_keys():
-            return
-        yield Fault(f"there is no content “{step.content}”", number, ("send",))
-        return
-    for language, variant in variants_of(session, version.id).items():
-        for part in (variant.subject, variant.preheader, variant.body):
-            yield from _field_faults(step, language, part, number)
-
-
-def _field_faults(step: Send, language: str, text: str, number: int) -> Iterator[Fault]:
-    """Merge fields that only another kind of message could fill."""
-    try:
-        unknown = {slot.name for slot in slots(text)} - known_fields()
-    except FieldError as error:
-        yield Fault(f"content {step.content} ({language}): {error}", number, ("send",))
-        return
-    for name in sorted(unknown):
-        message = f"content {step.content} ({language}) needs “{name}”, which a journey cannot fill"
-        yield Fault(message, number, ("send",))
-
-
-def content_version(session: Session, key: str, number: int | None) -> ContentVersion | None:
-    """The newest version of a content, or the one of that number."""
-    if number is None:
-        return latest_version(session, key)
-    statement = (
-        select(ContentVersion)
-        .join(Content, Content.id == ContentVersion.content_id)
-        .where(Content.key == key, ContentVersion.no == number)
-    )
-    return session.scalars(statement).one_or_none()
 
 
 def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime) -> Published:
@@ -166,7 +79,7 @@ def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime)
     if journey.state is JourneyState.STOPPED:
         journey.state = JourneyState.LIVE
     live = live_version(session, journey)
-    if live is not None and live.sha256 == document.sha256:
+    if live is not None and document_of(live) == document:
         session.flush()
         return Published(journey, live, created=False)
     last = select(func.max(JourneyVersion.no)).where(JourneyVersion.journey_id == journey.id)

@@ -9,8 +9,9 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from crm.query.naming import that_names
-from lifecycle.journeys.definition import Branch, Document, stored
+from lifecycle.journeys.definition import Document, stored
 from lifecycle.journeys.models import IS_WAITING, Enrollment, Journey, JourneyState, JourneyVersion
+from lifecycle.journeys.steps import Branch
 
 
 def journeys_that_name(session: Session, piece: str) -> list[tuple[str, str]]:

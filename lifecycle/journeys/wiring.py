@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission
-from lifecycle.journeys import gates, models  # noqa: F401 - tables
+from lifecycle.journeys import gates, models, task_routes, tasks  # noqa: F401 - tables, routes
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
@@ -29,17 +29,20 @@ def init_app(app: Flask) -> None:
     known.derived["step_run"] = (
         "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"
     )
-    known.derived["enrollment"] = "alumnus_id in ({gone})"
-    known.follow.add("enrollment")
+    known.derived["enrollment"] = known.derived["staff_task"] = "alumnus_id in ({gone})"
+    known.follow |= {"enrollment", "staff_task"}
     known.send_gates[gates.PREFIX] = gates.stopped
     known.alumnus_panels.append(
         Panel("journeys", "lifecycle/journeys/_panel.html", order=40, load=alumnus_panel)
+    )
+    known.alumnus_panels.append(
+        Panel("tasks", "lifecycle/journeys/_tasks.html", order=15, load=tasks.task_panel)
     )
     known.navigation.append(
         NavEntry("journeys.index", _("Journeys"), "signpost-split", 50, Permission.JOURNEYS_VIEW)
     )
     known.first_steps.append(first_step)
-    known.todo.append(to_do)
+    known.todo.extend([to_do, tasks.to_do])
     known.query_users.append(journeys_that_name)
     known.origins.append(journey_origins)
     app.register_blueprint(bp)

@@ -7,17 +7,23 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from lifecycle.journeys.definition import (
+from lifecycle.journeys.definition import Document
+from lifecycle.journeys.models import EnrollmentState, JourneyState, StepRun
+from lifecycle.journeys.steps import (
+    AskFor,
     Branch,
-    Document,
+    Enroll,
     Exit,
     Send,
+    SetFacts,
+    Split,
     Step,
+    Task,
     Wait,
     WaitFor,
     spelled,
 )
-from lifecycle.journeys.models import EnrollmentState, JourneyState
+from segments.asks.eligibility import WORDS as OBSTACLES
 
 STATES: dict[JourneyState, Any] = {
     JourneyState.LIVE: lazy_gettext("Live"),
@@ -38,10 +44,19 @@ KIND_WORDS: dict[str, Any] = {
     "replied": lazy_gettext("replies"),
     "ask_answered": lazy_gettext("answers an ask"),
     "event_attended": lazy_gettext("attends an event"),
+    "event_answered": lazy_gettext("answers an invitation"),
     "talk_given": lazy_gettext("gives a talk"),
     "mentoring": lazy_gettext("mentors"),
     "help_given": lazy_gettext("helps"),
     "gift": lazy_gettext("gives"),
+}
+
+NOT_ENTERED: dict[str, Any] = {
+    "paused": lazy_gettext("it is paused"),
+    "stopped": lazy_gettext("it is stopped"),
+    "been": lazy_gettext("they were in it before, or are in it now"),
+    "exit": lazy_gettext("its exit rule means them"),
+    "deceased": lazy_gettext("the person died"),
 }
 
 ENDS: dict[str, Any] = {
@@ -68,11 +83,45 @@ def step_words(step: Step) -> str:
     if isinstance(step, WaitFor):
         return _(
             "Wait until the person %(does)s, at most %(time)s",
-            does=kind_words(step.interaction), time=spelled(step.max),
+            does=awaited_words(step), time=spelled(step.max),
         )  # fmt: skip
     if isinstance(step, Branch):
         return _("Choose: %(queries)s", queries=" · ".join(arm.when for arm in step.arms))
-    return _("End: %(reason)s", reason=end_words(step.reason))
+    if isinstance(step, Exit):
+        return _("End: %(reason)s", reason=end_words(step.reason))
+    return _acting_words(step)
+
+
+def _acting_words(step: Split | SetFacts | Enroll | Task | AskFor) -> str:
+    """The same for the steps that only act."""
+    if isinstance(step, Split):
+        return _("Split by chance: %(shares)s", shares=" · ".join(_shares(step)))
+    if isinstance(step, SetFacts):
+        return _("Note: %(facts)s", facts=facts_words(step))
+    if isinstance(step, Enroll):
+        return _("Let them into the journey “%(key)s”", key=step.journey)
+    if isinstance(step, Task):
+        return _("Task for staff: %(title)s", title=step.title)
+    return _("Ask whether they would help: %(way)s", way=step.way)
+
+
+def awaited_words(step: WaitFor) -> str:
+    """What is waited for: “clicks a link or replies (of story)”."""
+    deeds = [kind_words(kind) for kind in step.kinds] or [_("does anything with us")]
+    told = f" {_('or')} ".join(deeds)
+    return _("%(does)s (of “%(step)s”)", does=told, step=step.of) if step.of else told
+
+
+def _shares(step: Split) -> list[str]:
+    """Each share of the whole in percent: `70% → story`."""
+    total = sum(share.weight for share in step.shares)
+    return [f"{100 * s.weight / total:.3g}% → {s.next}" for s in step.shares]
+
+
+def facts_words(step: SetFacts) -> str:
+    """What a step notes on people, as it is written."""
+    subjects = [f"subject: {key}" for key in step.subjects]
+    return ", ".join([*subjects, *(f"{key}: {value}" for key, value in step.custom.items())])
 
 
 def edge_words(step: Step, outcome: str) -> str:
@@ -83,6 +132,12 @@ def edge_words(step: Step, outcome: str) -> str:
         if outcome == "otherwise":
             return _("otherwise")
         return step.arms[int(outcome) - 1].when
+    if isinstance(step, Split):
+        return _shares(step)[int(outcome) - 1].partition(" ")[0]
+    if isinstance(step, AskFor):
+        return _("asked") if outcome == "asked" else _("may not be asked")
+    if isinstance(step, Enroll):
+        return _("entered") if outcome == "entered" else _("could not enter")
     return ""
 
 
@@ -91,17 +146,17 @@ def end_words(reason: str | None) -> str:
     return str(ENDS.get(reason or "", reason or ""))
 
 
-def run_words(document: Document, step_no: int, outcome: str) -> str:
+def run_words(document: Document, run: StepRun) -> str:
     """What one run of a step did, and why, in a sentence."""
-    if step_no >= len(document.steps):
-        return outcome
-    step = document.steps[step_no]
+    if run.step_no >= len(document.steps):
+        return run.outcome
+    step, outcome = document.steps[run.step_no], run.outcome
     if isinstance(step, Send):
         return _("“%(content)s” was put in the outbox.", content=step.content)
     if isinstance(step, Wait):
         return _("%(time)s went by.", time=spelled(step.wait))
     if isinstance(step, WaitFor):
-        does, time = kind_words(step.interaction), spelled(step.max)
+        does, time = awaited_words(step), spelled(step.max)
         if outcome == "yes":
             return _("It happened: the person %(does)s.", does=does)
         return _(
@@ -112,7 +167,31 @@ def run_words(document: Document, step_no: int, outcome: str) -> str:
         if outcome == "otherwise":
             return _("None of these queries meant the person, so the way “otherwise” was taken.")
         return _("The query “%(query)s” meant the person.", query=edge_words(step, outcome))
-    return _("The end: %(reason)s.", reason=end_words(step.reason))
+    if isinstance(step, Exit):
+        return _("The end: %(reason)s.", reason=end_words(step.reason))
+    return _acted_words(step, outcome, run.reason)
+
+
+def _acted_words(
+    step: Split | SetFacts | Enroll | Task | AskFor, outcome: str, reason: str | None
+) -> str:
+    if isinstance(step, Split):
+        share = step.shares[int(outcome) - 1]
+        return _("Chance sent the person to “%(step)s”.", step=share.next)
+    if isinstance(step, SetFacts):
+        return _("Noted: %(facts)s.", facts=facts_words(step))
+    if isinstance(step, Task):
+        return _("Staff got the task “%(title)s”.", title=step.title)
+    if isinstance(step, Enroll):
+        if outcome == "entered":
+            return _("The person entered the journey “%(key)s”.", key=step.journey)
+        return _("The journey “%(key)s” did not take the person: %(why)s.", key=step.journey,
+                 why=NOT_ENTERED.get(reason or "", reason or ""))  # fmt: skip
+    if outcome == "asked":
+        return _("The person was asked whether they would help: %(way)s.", way=step.way)
+    return _(
+        "The person was not asked: such people %(why)s.", why=OBSTACLES.get(reason or "", reason)
+    )
 
 
 def place_words(document: Document, step_no: int) -> str:

@@ -81,7 +81,7 @@ def accept(session: Session, ask: Ask, *, date_id: int, at: datetime) -> Outcome
     promised.state = CommitmentState.PLANNED
     session.add(promised)
     session.flush()
-    _note_answer(session, ask, "accepted", at)
+    note_answer(session, ask, "accepted", at)
     _tell_both(session, ask, request, promised, at=at)
     if places_left(session, request) < 1:
         request.state = RequestState.FILLED
@@ -104,6 +104,11 @@ def decline(session: Session, ask: Ask, *, how: str = "no", season: str = "", at
         raise Conflict("This visit is over.")
     if promised is not None and promised.state is CommitmentState.PLANNED:
         _take_back(session, ask, request, promised, at=at)
+    write_no(session, ask, how=how, season=season, at=at)
+
+
+def write_no(session: Session, ask: Ask, *, how: str, season: str, at: datetime) -> None:
+    """Note a no on an ask whose row is held, and what it means for the next ones."""
     rest, note = _rest(how, season, at.date())
     if ask.state in {AskState.CANCELLED, AskState.RELEASED} and how == "no":
         return
@@ -112,7 +117,7 @@ def decline(session: Session, ask: Ask, *, how: str = "no", season: str = "", at
     if how == "never":
         keep_in_mind(session, ask, wanted=False, at=at)
     if changed:
-        _note_answer(session, ask, "declined", at)
+        note_answer(session, ask, "declined", at)
     session.flush()
 
 
@@ -168,7 +173,7 @@ def _hindrance(
 def _too_late(session: Session, ask: Ask, request: Request, *, at: datetime) -> None:
     """Tell somebody who said yes that the last place was taken before."""
     ask.state, ask.answered_at, ask.note = AskState.RELEASED, at, "accepted"
-    _note_answer(session, ask, "accepted", at)
+    note_answer(session, ask, "accepted", at)
     language = session.get_one(Alumnus, ask.alumnus_id).language
     (words,) = request_words(session, request, language)
     write_to_alumnus(session, ask, "ask-released", key="released", merge=words, at=at)
@@ -245,7 +250,7 @@ def _stamp(at: datetime) -> str:
     return str(int(at.timestamp()))
 
 
-def _note_answer(session: Session, ask: Ask, answer: str, at: datetime) -> None:
+def note_answer(session: Session, ask: Ask, answer: str, at: datetime) -> None:
     """An answer, whatever it is, is an engagement of its own (law 9: a person pressed a button)."""
     record(
         session, ask.alumnus_id, occurred_at=at, kind="ask_answered", mode=Mode.COMMUNICATION,

@@ -8,7 +8,7 @@ ordered: the first that holds is the reason counted. The desk ranks whom none of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -171,23 +171,39 @@ def suitable_dates(need: Need) -> ColumnElement[Any]:
 
 def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person, by the keys of `WORDS`."""
-    at, today = need.at, need.at.astimezone(need.zone).date()
+    request, today = need.request, need.at.astimezone(need.zone).date()
     nobody = literal(value=False)
     return {
-        "way_not_offered": ~_helps(need.request.way_key),
-        "deceased": Alumnus.deceased.is_(True),
-        "blocked": Alumnus.ferpa_block.is_(True),
-        "do_not_contact": Alumnus.do_not_contact.is_(True),
-        "under_age": minor_on(today, margin_years=need.margin_years),
-        "paused": Alumnus.paused_until >= today,
-        "no_address": ~_reachable(),
-        "consent_withdrawn": refuses(TOPIC),
-        **_history(need.request, at),
-        "contact_budget": _over_budget(at),
+        "way_not_offered": ~_helps(request.way_key),
+        **person_obstacles(
+            request.way_key, today=today, at=need.at, margin_years=need.margin_years,
+            request_id=request.id,
+        ),
         "not_cleared": ~or_(nobody, *(cleared_for(need, choice) for choice in need.dates)),
         "busy": ~or_(
             nobody, *(and_(cleared_for(need, c), free_for(c)) for c in need.dates)
         ),
+    }  # fmt: skip
+
+
+def person_obstacles(
+    way_key: str, *, today: date, at: datetime, margin_years: int, request_id: int | None = None
+) -> dict[str, ColumnElement[bool]]:
+    """What stands in the way of asking a person for a way to help, whatever it is asked for."""
+    history = _history(way_key, at)
+    if request_id is not None:
+        already = exists().where(Ask.alumnus_id == Alumnus.id, Ask.request_id == request_id)
+        history = {"already_asked": already, **history}
+    return {
+        "deceased": Alumnus.deceased.is_(True),
+        "blocked": Alumnus.ferpa_block.is_(True),
+        "do_not_contact": Alumnus.do_not_contact.is_(True),
+        "under_age": minor_on(today, margin_years=margin_years),
+        "paused": Alumnus.paused_until >= today,
+        "no_address": ~_reachable(),
+        "consent_withdrawn": refuses(TOPIC),
+        **{word: history[word] for word in WORDS if word in history},
+        "contact_budget": _over_budget(at),
     }  # fmt: skip
 
 
@@ -201,15 +217,15 @@ def _reachable() -> ColumnElement[bool]:
     )
 
 
-def _history(request: Request, at: datetime) -> dict[str, ColumnElement[bool]]:
+def _history(way_key: str, at: datetime) -> dict[str, ColumnElement[bool]]:
     """What earlier asks say: words to be respected, and the rest that everybody is left."""
     mine = Ask.alumnus_id == Alumnus.id
     reached = and_(mine, Ask.state != AskState.CANCELLED)
-    same_way = Ask.way_key == request.way_key
+    same_way = Ask.way_key == way_key
     today = at.date()
     offered_since = exists().where(
         Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
-        Interest.key == request.way_key, Interest.since > Ask.answered_at,
+        Interest.key == way_key, Interest.since > Ask.answered_at,
     )  # fmt: skip
     year = select(func.count()).where(reached, Ask.asked_at > at - timedelta(days=365))
     return {
@@ -217,7 +233,6 @@ def _history(request: Request, at: datetime) -> dict[str, ColumnElement[bool]]:
         "said_later": exists().where(
             mine, Ask.rest_until > today, Ask.rest_until < NEVER
         ),
-        "already_asked": exists().where(mine, Ask.request_id == request.id),
         "being_asked": exists().where(mine, Ask.state == AskState.OPEN),
         "asked_lately": exists().where(reached, Ask.asked_at > at - REST_AFTER_ASK),
         "said_no_lately": exists().where(

@@ -42,7 +42,10 @@ def still_to_ask(session: Session, ids: Sequence[UUID], at: datetime) -> Mapping
     held: dict[UUID, str] = {}
     asking: dict[int, list[tuple[UUID, Ask]]] = {}
     for row in rows:
-        if row.key == row.origin and row.Ask.request_id is not None:
+        if row.key == row.origin and row.Ask.request_id is None:
+            if (reason := _why_closed(row.Ask, at)) is not None:
+                held[row.id] = reason
+        elif row.key == row.origin:
             asking.setdefault(row.Ask.request_id, []).append((row.id, row.Ask))
         elif _needs_promise(row.key) and row.promise is CommitmentState.CANCELLED:
             held[row.id] = STOPPED
@@ -76,13 +79,18 @@ def _held(
 
 
 def _why_held(ask: Ask, request: Request, *, cleared: bool, at: datetime) -> str | None:
+    if request.state not in ASKABLE and _why_closed(ask, at) != EXPIRED:
+        return RELEASED if ask.state is AskState.RELEASED else STOPPED
+    return _why_closed(ask, at) or (None if cleared else NOT_CLEARED)
+
+
+def _why_closed(ask: Ask, at: datetime) -> str | None:
+    """Why an ask needs no letter any more, whatever it is for."""
     if ask.state is AskState.NONE or (ask.expires_at is not None and ask.expires_at <= at):
         return EXPIRED
-    if ask.state is AskState.CANCELLED or request.state not in ASKABLE:
-        return RELEASED if ask.state is AskState.RELEASED else STOPPED
-    if ask.state is not AskState.OPEN:
-        return RELEASED
-    return None if cleared else NOT_CLEARED
+    if ask.state is AskState.CANCELLED:
+        return STOPPED
+    return None if ask.state is AskState.OPEN else RELEASED
 
 
 def promised_to(viewer: Viewer) -> ColumnElement[bool]:

@@ -95,7 +95,7 @@ def load_ask(session: Session, ask_id: int | None, alumnus_ids: Collection[int])
     if ask_id is not None:
         statement = select(Ask).where(Ask.id == ask_id, Ask.alumnus_id.in_(alumnus_ids))
         found = session.scalars(statement).one_or_none()
-        if found is not None and found.request_id is not None:
+        if found is not None and found.expires_at is not None:  # a file told of the others
             return found
     raise NotFound("There is no such ask.")
 

@@ -14,7 +14,7 @@ from crm.core.database import db
 from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Permission
 from crm.links.pages import chosen_language, opened
-from segments.asks import page
+from segments.asks import openly, page
 from segments.asks.afterwards import confirm_attendance
 from segments.asks.answers import accept, decline, keep_in_mind
 from segments.asks.calendars import calendar_file
@@ -37,6 +37,9 @@ def _asked(token: str) -> Ask:
 def show(token: str) -> Any:
     """What is asked, and the buttons to answer it; looking changes nothing."""
     ask = _asked(token)
+    if ask.request_id is None:
+        values = openly.values(db.session(), ask, at=clock.now())
+        return render_template("segments/asks/ask_openly.html", token=token, ask=ask, **values)
     values = page.values(db.session(), ask, str(get_locale() or "en"), at=clock.now())
     return render_template("segments/asks/ask.html", token=token, ask=ask, **values)
 
@@ -47,7 +50,10 @@ def answer(token: str) -> Any:
     """Act on the button that was pressed."""
     ask, at = _asked(token), clock.now()
     word, _separator, detail = request.form.get("answer", "").partition(":")
-    if word == "yes":
+    if ask.request_id is None and word != "keep":
+        openly.answer(db.session(), ask, word=word, season=detail, at=at)
+        flash(_("Thank you for telling us."))
+    elif word == "yes":
         outcome = accept(db.session(), ask, date_id=page.number(detail), at=at)
         flash(*page.said(outcome))
     elif word == "keep":

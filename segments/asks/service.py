@@ -144,7 +144,7 @@ def settle_unsent(session: Session) -> int:
         update(Ask)
         .where(
             Ask.state.in_([AskState.OPEN, AskState.NONE]),
-            Ask.request_id.is_not(None),
+            Ask.expires_at.is_not(None),  # not one that a file told of
             Message.key == func.concat("ask:", Ask.id),
             Message.state.in_([MessageState.SKIPPED, MessageState.FAILED]),
         )

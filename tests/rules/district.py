@@ -53,6 +53,7 @@ from crm.rights.models import RequestState as Open
 from crm.schools.models import ChangeKind, School, SchoolChange
 from lifecycle.campaigns.models import Campaign, CampaignState
 from lifecycle.continuum.models import Standing
+from lifecycle.journeys.models import StaffTask
 from lifecycle.journeys.service import publish
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.clearance.models import Clearance
@@ -327,10 +328,17 @@ def _lifecycle(make: Make, person: Alumnus) -> dict[str, Any]:
     make.save(Campaign(key="draft", name="A draft", state=CampaignState.DRAFT, **common))
     text = (Path(__file__).parents[2] / "journeys" / "welcome.yaml").read_text()
     journey = publish(session, text, name="welcome.yaml", by=SYSTEM, at=at).journey
+    task = make.save(
+        StaffTask(
+            journey_id=journey.id, enrollment_id=1, seq=0, alumnus_id=person.id,
+            title="Call them", given_at=at, due_at=at,
+        )
+    )  # fmt: skip
     drafts = ("edit", "write", "test", "schedule", "delete")
     return {
         "campaigns/key": "spring",
         "journeys/key": journey.key,
+        "task_id": task.id,
         "journeys.people?": "?step=hello",
         **{f"campaigns.{e}/key": "draft" for e in drafts},
     }

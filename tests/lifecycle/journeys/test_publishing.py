@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Interest, InterestKind
 from crm.core.errors import Refused
 from crm.core.viewer import SYSTEM
+from crm.mail.content import variants_of
 from lifecycle.engine.service import advance
 from lifecycle.journeys import queries, service
 from lifecycle.journeys.definition import Document, stored
 from lifecycle.journeys.models import Enrollment, JourneyVersion, StepRun
 from lifecycle.journeys.reading import LARGEST, read_document
+from lifecycle.journeys.world import content_version
 from tests.factories import Make
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,9 +111,9 @@ def test_starter_journeys_pass_every_check_and_serve_a_goal(
     for step in queries.send_steps([done.version]):
         document = queries.document_of(done.version)
         content = next(s.content for s in document.steps if s.id == step)  # type: ignore[union-attr]
-        version = service.content_version(session, content, None)
+        version = content_version(session, content, None)
         assert version is not None
-        assert {"en", "es"} <= set(service.variants_of(session, version.id))
+        assert {"en", "es"} <= set(variants_of(session, version.id))
 
 
 waits = st.integers(1, 500).map(lambda n: f"{n}d")
