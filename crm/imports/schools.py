@@ -14,7 +14,7 @@ from crm.core.errors import Refused
 from crm.core.viewer import Viewer
 from crm.imports.bundle import ORGS, opened
 from crm.imports.layout import header_key
-from crm.imports.models import Fate, ImportLine, ImportState
+from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
 from crm.imports.orgs import is_orgs, school_facts
 from crm.imports.reader import Table, open_table
 from crm.imports.schools_undoing import SCHOOLS
@@ -103,22 +103,29 @@ def import_schools(
         _line(run.id, line, facts, done)
         for (line, facts), done in zip(told, saved.outcomes, strict=True)
     )
-    session.add_all(
-        ImportLine(import_id=run.id, line=line, fate=Fate.REJECT, reason=reason)
-        for line, reason in report.lines.items()
-    )
-    run.totals = {
-        Fate.CREATE.value: saved.created, Fate.UPDATE.value: saved.updated,
-        Fate.UNCHANGED.value: saved.unchanged, Fate.REJECT.value: report.rejected,
-    }  # fmt: skip
-    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, sha256
-    run.lines_done = run.lines_total = sum(run.totals.values())
+    _close(session, run, report, sha256, at)
     audit.record(
         session, "schools.imported", kind="import", key=run.id, by=by, at=at,
         created=saved.created, updated=saved.updated,
     )  # fmt: skip
     session.flush()
     return report
+
+
+def _close(
+    session: Session, run: ImportRun, report: SchoolsReport, sha256: str, at: datetime
+) -> None:
+    """Keep the rejected lines as well, and how many met which fate."""
+    session.add_all(
+        ImportLine(import_id=run.id, line=line, fate=Fate.REJECT, reason=reason)
+        for line, reason in report.lines.items()
+    )
+    run.totals = {
+        Fate.CREATE.value: report.created, Fate.UPDATE.value: report.updated,
+        Fate.UNCHANGED.value: report.unchanged, Fate.REJECT.value: report.rejected,
+    }  # fmt: skip
+    run.state, run.applied_at, run.sha256 = ImportState.APPLIED, at, sha256
+    run.lines_done = run.lines_total = sum(run.totals.values())
 
 
 def _line(import_id: int, line: int, facts: SchoolFacts, done: Outcome) -> ImportLine:
