@@ -12,6 +12,7 @@ from werkzeug import Response
 from wtforms.fields.choices import SelectChoice
 
 from crm.accounts.access import current_viewer, requires
+from crm.accounts.looks import saw
 from crm.alumni.access import load_alumnus, sees_contact
 from crm.alumni.contacts import mask
 from crm.alumni.models import Alumnus
@@ -80,11 +81,14 @@ def show_ledger(person: Alumnus) -> Any:
     edits = viewer.may(Permission.PEOPLE_EDIT)
     pause_form = PauseForm.of(person)
     held = queries.suppressions_held(session, person.id)
+    shown = sees_contact(session, viewer, person.id)
+    if shown:
+        saw("consent", [person.id])
     return render_template(
         "crm/consent/ledger.html", person=person, page=page, sources=SOURCES, states=STATES,
         said=reference_words(session, {row.ConsentEntry.reference for row in page.items}),
         held=held, why_closed=SUPPRESSIONS, staff=staff_of(session, held),
-        shown=sees_contact(session, viewer, person.id), mask=mask,
+        shown=shown, mask=mask,
         form=word_form() if edits else None,
         pause=pause_form if edits else None,
         close=close_form(person) if edits else None,

@@ -298,6 +298,9 @@ class Extensions:
     personal: dict[str, Personal] = field(default_factory=dict)
     # Those of them whose rows follow a person into the record that theirs became part of.
     follow: set[str] = field(default_factory=set)
+    # Table of a thing that a person has once → by which column it is the same thing, and when the
+    # row `g` of the record that goes is better than `o` of the one that stays (SQL).
+    better: dict[str, tuple[str, str]] = field(default_factory=dict)
     # Table that stays when a person is forgotten → what its rows of theirs are set to (SQL).
     stripped: dict[str, str] = field(default_factory=dict)
     # Told, in its transaction, that an import of people was applied.

@@ -10,6 +10,7 @@ once, stays behind.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from crm.core.extend import extensions
 OWN = frozenset({"alumnus", "consent_entry", "duplicate_pair"})
 """The record itself, its ledger, which is never rewritten, and guesses about two people."""
 PERSON = "alumnus_id"
+SWAPPED = "swapped:"
 PREFERRED = "preferred"
 """The rule of one preferred address a kind: the mark gives way, the address follows."""
 
@@ -60,16 +62,59 @@ def move_all(session: Session, kept_id: int, gone_id: int) -> dict[str, list[str
         """update contact_point g set preferred = false where g.alumnus_id = :gone and g.preferred
         and exists (select from contact_point k where k.alumnus_id = :kept and k.kind = g.kind
             and k.preferred) returning id"""), values))}  # fmt: skip
+    swapped = _take_better(session, values)
     for table in followers():
         statement = f"""update {table.name} g set {PERSON} = :kept
             where g.{PERSON} = :gone and not ({_taken_by(table)}) returning {_known_by(table)}"""
         moved[table.name] = list(session.scalars(text(statement), values))
-    return {table: [str(i) for i in ids] for table, ids in moved.items() if ids}
+    return {table: [str(i) for i in ids] for table, ids in moved.items() if ids} | swapped
+
+
+def _take_better(session: Session, values: Mapping[str, int]) -> dict[str, list[str]]:
+    """Where either record has the same thing once, let the one that stays have the better row.
+
+    Answers by table which two rows changed places.
+    """
+    found = {}
+    for name, (shared, better) in extensions().better.items():
+        statement = f"""select o.id, g.id from {name} o join {name} g on g.{shared} = o.{shared}
+            where o.{PERSON} = :kept and g.{PERSON} = :gone and {better} order by 1"""
+        pairs = session.execute(text(statement), values).all()
+        for worse, best in pairs:
+            _exchange(session, name, {worse: values["gone"], best: values["kept"]})
+        if pairs:
+            found[f"{SWAPPED}{name}"] = [f"{worse} {best}" for worse, best in pairs]
+    return found
+
+
+def _exchange(session: Session, name: str, rows: Mapping[int, int]) -> None:
+    """Give two rows (by id) to each other's records; the first is out of the table meanwhile.
+
+    No two of such a thing may be one person's at any moment, so that they cannot just be updated.
+    """
+    (first, first_to), (second, second_to) = rows.items()
+    out = text(f"delete from {name} t where id = :id returning to_jsonb(t)")
+    row = session.scalars(out, {"id": first}).one()
+    moved = text(f"update {name} set {PERSON} = :person where id = :id")
+    session.execute(moved, {"person": second_to, "id": second})
+    back = text(
+        f"""insert into {name}
+        select (jsonb_populate_record(cast(null as {name}), cast(:row as jsonb))).*"""
+    )
+    session.execute(back, {"row": json.dumps({**row, PERSON: first_to})})
 
 
 def move_back(session: Session, kept_id: int, gone_id: int, moved: Mapping[str, Any]) -> None:
     """Let the rows return that followed and still are with the record that stayed."""
     values = {"kept": kept_id, "gone": gone_id}
+    for key in [key for key in moved if key.startswith(SWAPPED)]:
+        name = key.removeprefix(SWAPPED)
+        for worse, best in (map(int, pair.split()) for pair in moved[key]):
+            theirs = text(f"select id, {PERSON} from {name} where id in (:worse, :best)")
+            rows = session.execute(theirs, {"worse": worse, "best": best})
+            held: dict[int, int] = {row[0]: row[1] for row in rows}
+            if held == {worse: gone_id, best: kept_id}:
+                _exchange(session, name, {worse: kept_id, best: gone_id})
     for name, ids in moved.items():
         if name == "preferred" or name not in db.metadata.tables:
             continue

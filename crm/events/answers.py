@@ -19,7 +19,7 @@ from crm.core.database import among
 from crm.core.errors import NotFound
 from crm.events import letters
 from crm.events.access import lock_event
-from crm.events.models import Answer, Event, EventState, Invitation
+from crm.events.models import COUNTS, Answer, Event, EventState, Invitation
 from crm.events.queries import AHEAD, free
 from crm.interactions.models import Mode
 from crm.interactions.service import record
@@ -113,7 +113,7 @@ def _join(
 
 def _somebody_waits(session: Session, event: Event) -> bool:
     waiting = select(Invitation.id).where(
-        Invitation.event_id == event.id, Invitation.answer == Answer.WAITING
+        Invitation.event_id == event.id, Invitation.answer == Answer.WAITING, COUNTS
     )
     return session.scalar(waiting.limit(1)) is not None
 
@@ -132,7 +132,7 @@ def fill(
     upto = func.sum(1 + Invitation.guests).over(order_by=line).cast(Integer)
     queue = (
         select(Invitation.id, upto.label("upto"))
-        .where(Invitation.event_id == event.id, Invitation.answer == Answer.WAITING)
+        .where(Invitation.event_id == event.id, Invitation.answer == Answer.WAITING, COUNTS)
         .subquery()
     )
     room = free(session, event)

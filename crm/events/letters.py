@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Alumnus
 from crm.core.extend import MergeField, Recipient
 from crm.events.calendars import calendar_file
-from crm.events.models import Answer, Event, Invitation
+from crm.events.models import COUNTS, Answer, Event, Invitation
 from crm.events.words import when_words, where_words
 from crm.links.fields import link_address
 from crm.links.tokens import issue
@@ -71,7 +71,7 @@ def queue_each(
     """
     origin = origin_of(event, step)
     key = func.concat(literal(f"{origin}:"), once, literal(":"), Invitation.id)
-    mine = Invitation.event_id == event.id, condition
+    mine = Invitation.event_id == event.id, COUNTS, condition
     merge = literal({"event": str(event.id)}, JSONB)
     rows = select(Invitation.alumnus_id, key.label("key"), merge.label("merge")).where(*mine)
     new = queue_many(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, exists, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
+from crm.alumni.models import Alumnus
 from crm.core.database import Choice, Model, UTCDateTime, identity
 
 
@@ -136,3 +137,11 @@ class Invitation(Model):
     def party(self) -> int:
         """How many places a yes takes."""
         return 1 + self.guests
+
+
+_GONE = aliased(Alumnus)
+COUNTS = ~exists().where(
+    _GONE.id == Invitation.alumnus_id,
+    _GONE.merged_into_id.is_not(None), _GONE.merged_into_id != _GONE.id,
+)  # fmt: skip
+"""Not an invitation that a merge left behind: the person has another one, which counts."""

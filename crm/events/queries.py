@@ -18,7 +18,7 @@ from crm.alumni.names import fold
 from crm.core.viewer import Viewer
 from crm.events.access import visible_events
 from crm.events.letters import origin_of
-from crm.events.models import Answer, Event, EventState, Invitation
+from crm.events.models import COUNTS, Answer, Event, EventState, Invitation
 from crm.mail import figures
 from crm.mail.figures import Report
 from crm.query.naming import that_names
@@ -86,7 +86,7 @@ def figures_of(session: Session, event_ids: Iterable[int]) -> dict[int, Figures]
             such("missed").label("missed"),
             count.filter(CAME, Invitation.answer != Answer.COMING).label("walked_in"),
         )
-        .where(Invitation.event_id.in_(list(event_ids)))
+        .where(Invitation.event_id.in_(list(event_ids)), COUNTS)
         .group_by(Invitation.event_id)
     )  # fmt: skip
     return {
@@ -107,7 +107,7 @@ def figures_of_one(session: Session, event: Event) -> Figures:
 def taken(session: Session, event_id: int) -> int:
     """How many places those coming and their guests take."""
     total = func.coalesce(func.sum(1 + Invitation.guests), 0).cast(Integer)
-    statement = select(total).where(Invitation.event_id == event_id, GROUPS["coming"])
+    statement = select(total).where(Invitation.event_id == event_id, GROUPS["coming"], COUNTS)
     return session.scalars(statement).one()
 
 
@@ -175,6 +175,7 @@ def invitation_of(session: Session, event_id: int, alumnus_ids: Iterable[int]) -
 def place_in_line(session: Session, invitation: Invitation) -> int:
     """How many stand in line before this person, and the person: 1 is the next."""
     before = select(func.count()).where(
+        COUNTS,
         Invitation.event_id == invitation.event_id,
         Invitation.answer == Answer.WAITING,
         (Invitation.in_line_since < invitation.in_line_since)
@@ -192,7 +193,7 @@ def decades(session: Session, event: Event) -> list[tuple[int | None, int, int]]
     statement = (
         select(decade, func.count().filter(INVITED), func.count().filter(CAME))
         .join(Invitation, Invitation.alumnus_id == Alumnus.id)
-        .where(Invitation.event_id == event.id)
+        .where(Invitation.event_id == event.id, COUNTS)
         .group_by(decade)
         .order_by(decade.desc().nulls_last())
     )

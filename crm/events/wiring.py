@@ -27,6 +27,10 @@ FORGOTTEN = """guest_names = '', needs = '',
         select id from event where state in ('open', 'closed')) then 'declined' else answer end"""
 """Who was there stays as a count; whoever was to come frees a place, which the next tick gives."""
 
+BETTER = """(g.came_at is not null, coalesce(g.answered_at, '-infinity'))
+    > (o.came_at is not null, coalesce(o.answered_at, '-infinity'))"""
+"""Of two invitations of one person the one by which they came counts, else their latest word."""
+
 
 def init_app(app: Flask) -> None:
     """Register the pages, the commands, the reminders, and what events show elsewhere."""
@@ -41,6 +45,7 @@ def init_app(app: Flask) -> None:
     known.merge_fields |= {field.key: field for field in letters.FIELDS}
     known.query_fields.extend(fields.FIELDS)
     known.stripped["event_invitation"] = FORGOTTEN
+    known.better["event_invitation"] = ("event_id", BETTER)
     known.query_users.append(queries.events_that_name)
     known.alumnus_panels.append(Panel("events", "crm/events/_panel.html", 45, cards.panel))
     known.profile_panels.append(Panel("events", "crm/events/_own.html", 20, cards.own_page))
