@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from lifecycle.calendar import wiring as calendar
 from lifecycle.campaigns import wiring as campaigns
 from lifecycle.continuum import wiring as continuum
 from lifecycle.engine import wiring as engine
 from lifecycle.journeys import wiring as journeys
 
-AREAS = (continuum, journeys, campaigns, engine)
+AREAS = (calendar, continuum, journeys, campaigns, engine)
 
 
 def init_app(app: Flask) -> None:

@@ -25,6 +25,7 @@ ACTIONS = {
     "bulk.stopped": _("stopped a bulk change"),
     "bulk.undoing": _("began to take a bulk change back"),
     "bulk.undone": _("took a bulk change back"),
+    "calendar.changed": _("changed the school calendar"),
     "classmate.dealt_with": _("dealt with a word about a lost classmate"),
     "clearance.recorded": _("recorded a clearance"),
     "clearance.revoked": _("revoked a clearance"),

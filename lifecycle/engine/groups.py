@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lifecycle.journeys.definition import Document
 from lifecycle.journeys.models import JourneyVersion
-from lifecycle.journeys.steps import AskFor, Enroll, Send, SetFacts, Step, Task
+from lifecycle.journeys.steps import AskFor, Enroll, Send, SetFacts, Step, Task, WaitUntil
 
 ACTING = (Send, SetFacts, Enroll, Task, AskFor)
 """Steps that do more than decide where somebody goes on."""
@@ -28,4 +28,4 @@ class Group:
     @property
     def is_plain(self) -> bool:
         """Whether nothing but the step itself has to be done for those who are due."""
-        return self.document.exit is None and not isinstance(self.step, ACTING)
+        return self.document.exit is None and not isinstance(self.step, (*ACTING, WaitUntil))

@@ -29,6 +29,7 @@ from crm.interactions.models import Interaction
 from lifecycle.engine.acting import NOTHING_TOLD, Acted, Told, act
 from lifecycle.engine.changes import MOMENT, end_exits, these
 from lifecycle.engine.groups import Group
+from lifecycle.engine.holding import hold
 from lifecycle.journeys.chance import lot_of, share_of
 from lifecycle.journeys.definition import delay
 from lifecycle.journeys.entry import meaning
@@ -40,7 +41,7 @@ from lifecycle.journeys.models import (
     JourneyState,
     StepRun,
 )
-from lifecycle.journeys.steps import Branch, Exit, Split, WaitFor
+from lifecycle.journeys.steps import Branch, Exit, Split, WaitFor, WaitUntil
 
 LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
 
@@ -142,6 +143,8 @@ def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) 
         out = end_exits(session, group.version, group.document, at, mine)
         gone = set(out)
         ids = [i for i in ids if i not in gone]
+    if ids and isinstance(group.step, WaitUntil):
+        ids = hold(session, group.step, ids, at)
     acted = act(session, group, ids, at) if ids else Acted()
     stepped = 0
     if ids:

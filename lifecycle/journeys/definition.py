@@ -68,7 +68,10 @@ def stored(value: Any) -> Document:
 
 
 def delay(step: Step) -> timedelta:
-    """How long somebody who arrives at the step stays before it runs, if nothing wakes them."""
+    """How long somebody who arrives at the step stays before it runs, if nothing wakes them.
+
+    A `wait_until` runs at once, and holds them until its day where they live.
+    """
     if isinstance(step, Wait):
         return timedelta(seconds=step.wait)
     if isinstance(step, WaitFor):

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 MAIN = {
-    "send": "content", "wait": "wait", "wait_for": "interaction", "branch": "arms",
-    "split": "shares", "set": "custom", "enter": "journey", "task": "title", "ask": "way",
-    "exit": "reason",
+    "send": "content", "wait": "wait", "wait_until": "until", "wait_for": "interaction",
+    "branch": "arms", "split": "shares", "set": "custom", "enter": "journey", "task": "title",
+    "ask": "way", "exit": "reason",
 }  # fmt: skip
 """Kind of step, which is the word it is written with → the field of what stands behind the word."""
 KINDS = tuple(MAIN)
 WRITTEN = {name: kind for kind, name in MAIN.items() if kind != name} | {"subjects": "set"}
 """The field of a canonical step → the word it is written with, where they differ."""
 LEADING = {
-    "send": ("next",), "wait": ("next",), "set": ("next",), "task": ("next",),
-    "wait_for": ("yes", "no"), "enter": ("next",), "ask": ("next",),
+    "send": ("next",), "wait": ("next",), "wait_until": ("next",), "set": ("next",),
+    "task": ("next",), "wait_for": ("yes", "no"), "enter": ("next",), "ask": ("next",),
 }  # fmt: skip
 """The words by which steps lead on to the one below where nothing else is said."""
 CUSTOM = "custom."
@@ -33,9 +33,17 @@ def canonical_step(kind: str, step: dict[str, Any], after: Any) -> dict[str, Any
     if after is not None:
         for word in LEADING.get(kind, ()):
             found.setdefault(word, after)
+    if kind == "wait_until" and isinstance(step.get("at"), int):
+        found["at"] = _time_of_day(step["at"])
     if kind in ("enter", "ask") and "next" in found:
         found.setdefault("otherwise", found["next"])
     return {k: v for k, v in found.items() if v is not None}
+
+
+def _time_of_day(number: int) -> str:
+    """YAML reads 10:30 as 630 (sixty to the hour); a small number is an hour."""
+    hours, minutes = divmod(number, 60) if number >= 60 else (number, 0)
+    return f"{hours:02}:{minutes:02}"
 
 
 def _branch(found: dict[str, Any], main: Any, after: Any) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lifecycle.calendar.choices import SchoolCalendar
+from lifecycle.calendar.days import clock_time, moment_after, parse_days
 
 KEY = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 DURATION = re.compile(r"([1-9]\d{0,4})\s*(min|h|d|w)")
@@ -31,6 +36,16 @@ Name = Annotated[str, Field(pattern=KEY)]
 Query = Annotated[str, Field(min_length=1, max_length=2_000)]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 Value = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+def _a_day(text: str) -> str:
+    parse_days(text)
+    return text
+
+
+def _a_time(text: str) -> str:
+    clock_time(text)
+    return text
 
 
 class Part(BaseModel):
@@ -74,6 +89,31 @@ class Wait(Part):
     def edges(self) -> dict[str, str]:
         """Where each outcome leads."""
         return {"waited": self.next}
+
+
+class WaitUntil(Part):
+    """Wait until a time of day on a weekday, a date or a day of the school calendar, where the
+    person lives; at most `max`, so that nobody waits for a day that the calendar never gets."""
+
+    kind: Literal["wait_until"] = "wait_until"
+    id: Name
+    until: Annotated[str, Field(max_length=120), AfterValidator(_a_day)]
+    at: Annotated[str, AfterValidator(_a_time)] = "09:00"
+    max: Seconds = 400 * DAY
+    next: Name
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """Where each outcome leads."""
+        return {"waited": self.next}
+
+    def moment(self, calendar: SchoolCalendar, *, since: datetime, zone: ZoneInfo) -> datetime:
+        """When the wait of somebody who arrived at `since` and lives in a zone is over."""
+        found = moment_after(
+            parse_days(self.until), calendar, after=since, at=clock_time(self.at), zone=zone
+        )
+        latest = since + timedelta(seconds=self.max)
+        return latest if found is None else min(found, latest)
 
 
 class WaitFor(Part):
@@ -225,7 +265,7 @@ class Exit(Part):
 
 
 Step = Annotated[
-    Send | Wait | WaitFor | Branch | Split | SetFacts | Enroll | Task | AskFor | Exit,
+    Send | Wait | WaitUntil | WaitFor | Branch | Split | SetFacts | Enroll | Task | AskFor | Exit,
     Field(discriminator="kind"),
 ]
 

@@ -8,12 +8,14 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission
+from lifecycle.calendar.extend import calendar_changed
 from lifecycle.journeys import gates, models, task_routes, tasks  # noqa: F401 - tables, routes
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
 from lifecycle.journeys.home import first_step, to_do
 from lifecycle.journeys.models import Journey
+from lifecycle.journeys.rewaiting import wake_those_who_wait
 from lifecycle.journeys.routes import bp
 from lifecycle.journeys.uses import journey_origins, journeys_that_name
 
@@ -45,5 +47,6 @@ def init_app(app: Flask) -> None:
     known.todo.extend([to_do, tasks.to_do])
     known.query_users.append(journeys_that_name)
     known.origins.append(journey_origins)
+    calendar_changed(app).append(wake_those_who_wait)
     app.register_blueprint(bp)
     app.cli.add_command(journeys)

@@ -21,6 +21,7 @@ from lifecycle.journeys.steps import (
     Task,
     Wait,
     WaitFor,
+    WaitUntil,
     spelled,
 )
 from segments.asks.eligibility import WORDS as OBSTACLES
@@ -80,6 +81,8 @@ def step_words(step: Step) -> str:
         return _("Send “%(content)s”", content=step.content)
     if isinstance(step, Wait):
         return _("Wait %(time)s", time=spelled(step.wait))
+    if isinstance(step, WaitUntil):
+        return _("Wait until “%(day)s”, %(time)s", day=step.until, time=step.at)
     if isinstance(step, WaitFor):
         return _(
             "Wait until the person %(does)s, at most %(time)s",
@@ -155,6 +158,8 @@ def run_words(document: Document, run: StepRun) -> str:
         return _("“%(content)s” was put in the outbox.", content=step.content)
     if isinstance(step, Wait):
         return _("%(time)s went by.", time=spelled(step.wait))
+    if isinstance(step, WaitUntil):
+        return _("It was waited until “%(day)s”.", day=step.until)
     if isinstance(step, WaitFor):
         does, time = awaited_words(step), spelled(step.max)
         if outcome == "yes":

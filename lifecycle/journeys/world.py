@@ -11,18 +11,31 @@ from sqlalchemy.orm import Session
 from crm.alumni.custom import custom_names
 from crm.alumni.models import Subject, Way
 from crm.consent.models import Topic
+from crm.core.district import chosen
 from crm.interactions.models import Interaction
 from crm.mail.content import latest_version, shipped_keys, variants_of
 from crm.mail.fields import FieldError, slots
 from crm.mail.models import Content, ContentVersion
+from crm.mail.policy import local_day
 from crm.mail.values import known_fields
 from crm.query import QueryError
 from crm.query.errors import nearest
+from lifecycle.calendar.choices import SchoolCalendar
+from lifecycle.calendar.days import named_in, parse_days
 from lifecycle.journeys.checks import Fault
 from lifecycle.journeys.definition import Document
 from lifecycle.journeys.entry import meaning
 from lifecycle.journeys.models import Journey, JourneyState
-from lifecycle.journeys.steps import AskFor, Branch, Enroll, Send, SetFacts, Step, WaitFor
+from lifecycle.journeys.steps import (
+    AskFor,
+    Branch,
+    Enroll,
+    Send,
+    SetFacts,
+    Step,
+    WaitFor,
+    WaitUntil,
+)
 
 KINDS = frozenset(
     {
@@ -50,7 +63,7 @@ def world_faults(session: Session, document: Document, at: datetime) -> Iterator
                 yield from _kind_faults(session, kind, number, "wait_for")
         if isinstance(step, Send):
             yield from _send_faults(session, step, number)
-        yield from _named_faults(session, step, number)
+        yield from _named_faults(session, step, number, at)
     for query, place, path in queries:
         try:
             meaning(session, query, at)
@@ -95,8 +108,10 @@ def _field_faults(step: Send, language: str, text: str, number: int) -> Iterator
         yield Fault(message, number, ("send",))
 
 
-def _named_faults(session: Session, step: Step, number: int) -> Iterator[Fault]:
+def _named_faults(session: Session, step: Step, number: int, at: datetime) -> Iterator[Fault]:
     """Ways, subjects, custom fields and journeys that there are none of."""
+    if isinstance(step, WaitUntil):
+        yield from _day_faults(session, step, number, at)
     if isinstance(step, AskFor):
         ways = session.scalars(select(Way.key)).all()
         yield from _unknown("way to help", [step.way], ways, number, "ask")
@@ -108,6 +123,18 @@ def _named_faults(session: Session, step: Step, number: int) -> Iterator[Fault]:
         known = select(Journey.key).where(Journey.state != JourneyState.STOPPED)
         keys = session.scalars(known).all()
         yield from _unknown("running journey", [step.journey], keys, number, "enter")
+
+
+def _day_faults(session: Session, step: WaitUntil, number: int, at: datetime) -> Iterator[Fault]:
+    """A day that the calendar does not have ahead."""
+    calendar, today = chosen(session, SchoolCalendar), local_day(at, None)
+    if parse_days(step.until).first(calendar, today) is not None:
+        return
+    name = named_in(step.until)
+    known = {day.key for day in calendar.days}
+    close = nearest(name, known) if name and name not in known else None
+    hint = f"; did you mean {close}?" if close else "; add it under Settings, School calendar"
+    yield Fault(f"the school calendar has no “{step.until}” ahead{hint}", number, ("wait_until",))
 
 
 def _unknown(

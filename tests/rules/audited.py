@@ -62,6 +62,7 @@ TAUGHT: dict[str, dict[str, Any]] = {
     "accounts.user": {"role": "coordinator"},
     "accounts.save_roles": {"granted": ["viewer:export"]},
     "asks.attendance": {"attended": "yes", "hours": "1", "pupils": "20"},
+    "calendar.calendar": {"terms": "Fall 2026: 2026-08-03 – 2026-12-18"},
     "campaigns.new": {"name": "New", "query": "class:2015"},
     "campaigns.edit": {"name": "Another name"},
     "clearance.record": {"level": "2", "granted_on": "2026-09-01"},

@@ -1,0 +1,51 @@
+"""Holds people at a step until a day that is another moment in each time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, select, update
+from sqlalchemy.orm import Session
+
+from crm.alumni.models import Alumnus
+from crm.core.database import UTCDateTime, rows_of
+from crm.core.district import chosen
+from crm.mail.policy import zone_of
+from lifecycle.calendar.choices import SchoolCalendar
+from lifecycle.engine.changes import QUIETLY, these
+from lifecycle.journeys.models import Enrollment
+from lifecycle.journeys.steps import WaitUntil
+
+HELD = {"id": BigInteger(), "until": UTCDateTime()}
+
+
+def hold(session: Session, step: WaitUntil, ids: Sequence[int], at: datetime) -> list[int]:
+    """Put off those of these locked enrollments whose day is still to come; answers the others.
+
+    The moment follows from when they arrived and where they live, so that looking twice, or after
+    the calendar changed, never adds up. It is worked out once for each zone and arrival.
+    """
+    calendar = chosen(session, SchoolCalendar)
+    places = (
+        select(Enrollment.id, Enrollment.anchor_at, Alumnus.time_zone)
+        .join(Alumnus, Alumnus.id == Enrollment.alumnus_id)
+        .where(Enrollment.id == these(ids))
+    )
+    moments: dict[tuple[datetime, str | None], datetime] = {}
+    held: list[dict[str, Any]] = []
+    over: list[int] = []
+    for enrollment_id, anchor, zone in session.execute(places):
+        known = (anchor, zone)
+        if known not in moments:
+            moments[known] = step.moment(calendar, since=anchor, zone=zone_of(zone))
+        if moments[known] > at:
+            held.append({"id": enrollment_id, "until": moments[known].isoformat()})
+        else:
+            over.append(enrollment_id)
+    if held:
+        given, values = rows_of(HELD, held)
+        statement = update(Enrollment).where(Enrollment.id == given.c.id)
+        session.execute(statement.values(wake_at=given.c.until), values, execution_options=QUIETLY)
+    return over
