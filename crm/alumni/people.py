@@ -110,7 +110,7 @@ def _window(
     tally = _once(select(func.count().label("total")).select_from(hits), "tally")
     total = select(tally.c.total).scalar_subquery()
     few = select(hits.c.id).where(total <= enough)
-    many = people.where(total > enough)
+    many = select(Alumnus.id).where(compiled.each, total > enough)
     window = union_all(
         page_window(few, [hits.c.sort_key, hits.c.id], after=after, size=size),
         page_window(many, keys, after=after, size=size),

@@ -19,6 +19,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping, UnaryExpression
 
 from crm.core.database import UNPREPARED
 from crm.core.errors import Invalid
@@ -61,12 +63,14 @@ class Compiled:
     """A query ready to run.
 
     `ids` selects the ids of the people; `condition` says the same of a row of alumni, the viewer's
-    wall included. `text` is the canonical form and `node` its tree; `fields` are the keys used
-    (`did(` for rows) and `meaning` what each word turned out to ask.
+    wall included, and `each` the same again for where few people are asked: totals are taken of
+    one person in turn instead of everybody at once. `text` is the canonical form and `node` its
+    tree; `fields` are the keys used (`did(` for rows), `meaning` what each word turned out to ask.
     """
 
     ids: Select[Any]
     condition: ColumnElement[bool]
+    each: ColumnElement[bool]
     text: str
     node: Node
     fields: frozenset[str]
@@ -83,9 +87,11 @@ def compile_query(text: str, context: QueryContext) -> Compiled:
     known = extensions()
     work = _Work(context, base, registry(known.query_fields), known.query_rows)
     node = work.resolve(parse(text))
-    condition = and_(base.visible(context.viewer), work.condition(node))
+    wall = base.visible(context.viewer)
+    condition = and_(wall, work.condition(node))
+    each = and_(wall, work.condition(node, each=True)) if work.apiece else condition
     ids = select(base.id).where(condition).correlate(None)
-    return Compiled(ids, condition, str(node), node, frozenset(work.used), work.meaning)
+    return Compiled(ids, condition, each, str(node), node, frozenset(work.used), work.meaning)
 
 
 def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tuple[int, bool]:
@@ -117,6 +123,7 @@ class _Work:
     used: set[str] = field(default_factory=set)
     known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     conditions: dict[Node, ColumnElement[bool]] = field(default_factory=dict)
+    apiece: dict[Node, ColumnElement[bool]] = field(default_factory=dict)
     meaning: Meaning = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,13 +142,13 @@ class _Work:
             return any_of(self.resolve(item) for item in node.items)
         return replace(node, items=tuple(self.resolve(item) for item in node.items))
 
-    def condition(self, node: Node) -> ColumnElement[bool]:
+    def condition(self, node: Node, *, each: bool = False) -> ColumnElement[bool]:
         """The condition on a row of alumni that a resolved tree stands for."""
         if isinstance(node, (Term, Rows)):
-            return self.conditions[node]
+            return self.apiece[node] if each and node in self.apiece else self.conditions[node]
         if isinstance(node, Not):
-            return _opposite(self.condition(node.item))
-        conditions = [self.condition(item) for item in parts(node)]
+            return _opposite(self.condition(node.item, each=each))
+        conditions = [self.condition(item, each=each) for item in parts(node)]
         return or_(*conditions) if isinstance(node, Either) else and_(true(), *conditions)
 
     def lacking(self, term: Term) -> Node:
@@ -186,10 +193,13 @@ class _Work:
         resolved = replace(node, name=rows.key, item=work.resolve(node.item))
         single, totals = split(rows, resolved)
         matches = [(term.field, [one.match for one in work.meaning.asked[term]]) for term in totals]
-        self.conditions[resolved] = rows_condition(
+        together, each = rows_condition(
             self.base, rows, work.condition(single), [work.condition(t) for t in totals],
             none=takes_none(rows, matches),
         )  # fmt: skip
+        self.conditions[resolved] = together
+        if totals:
+            self.apiece[resolved] = each
         self.used.add(f"{rows.key}(")
         self.meaning.rows[resolved] = rows, work.meaning
         return resolved
@@ -262,9 +272,18 @@ class _Work:
 
 def _opposite(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """True for everybody whom the condition does not match, unknown data included."""
-    if isinstance(condition, Exists):
-        return not_(condition)
-    return condition.is_not(true())
+    return not_(condition) if _certain(condition) else condition.is_not(true())
+
+
+def _certain(condition: Any) -> bool:
+    """Whether the condition is never unknown; of such a one the opposite can be a join."""
+    if isinstance(condition, Grouping):
+        return _certain(condition.element)
+    if isinstance(condition, BooleanClauseList):
+        return all(_certain(clause) for clause in condition.clauses)
+    if isinstance(condition, UnaryExpression) and condition.operator is operators.inv:
+        return _certain(condition.element)
+    return isinstance(condition, Exists)
 
 
 def _listed(values: Iterable[One | Range]) -> Iterable[One | Range]:

@@ -54,20 +54,25 @@ def split(rows: QueryRows, node: Rows) -> tuple[Node, list[Term]]:
 
 def rows_condition(
     base: QueryBase, rows: QueryRows, single: Condition, having: list[Condition], *, none: bool
-) -> Condition:
+) -> tuple[Condition, Condition]:
     """Has such a row; with totals: such rows that together come to them.
 
-    Totals are taken of everybody at once, since a count for each of a million people in turn would
-    take longer than all of them together. `none`: people without any such row match too.
+    Answers the condition in two forms. The first takes totals of everybody at once, since a count
+    for each of a million people in turn would take longer than all of them together; the second
+    counts for one person, which is less where few are asked. `none`: people without any such row
+    match too.
     """
     mine = [*rows.belongs(), single]
     if not having:
-        return exists().where(rows.person == base.id, *mine)
-    people: Any = select(rows.person).where(rows.person.is_not(None), *mine)
-    people = people.group_by(rows.person)
-    if none:
-        return not_(base.id.in_(people.having(not_(and_(*having)))))
-    return base.id.in_(people.having(and_(*having)))
+        has = exists().where(rows.person == base.id, *mine)
+        return has, has
+    each = exists(select(1).where(rows.person == base.id, *mine).having(and_(*having)))
+    people: Any = select(rows.person.label("id")).where(rows.person.is_not(None), *mine)
+    wanted = not_(and_(*having)) if none else and_(*having)
+    found = people.group_by(rows.person).having(wanted).subquery()
+    # Not IN, whose opposite compares each person with each of the found.
+    together = exists().where(found.c.id == base.id)
+    return (not_(together) if none else together), each
 
 
 def takes_none(rows: QueryRows, totals: list[tuple[str, list[FieldMatch]]]) -> bool:

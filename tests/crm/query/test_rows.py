@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm.alumni.models import ContactOwner, ContactStatus, Schooling, SchoolingStatus
+from crm.alumni.models import Alumnus, ContactOwner, ContactStatus, Schooling, SchoolingStatus
 from crm.core.extend import QueryContext
 from crm.core.viewer import SYSTEM, Role, Viewer
 from crm.interactions.models import Mode
@@ -23,11 +24,13 @@ Find = Callable[..., set[int]]
 
 @pytest.fixture
 def find(session: Session, make: Make) -> Find:
-    """Ids that a query finds."""
+    """Ids that a query finds, asked of everybody at once and of each in turn."""
 
     def search(query: str, viewer: Viewer = SYSTEM) -> set[int]:
         compiled = compile_query(query, QueryContext(session, viewer, make.at))
-        return set(session.scalars(compiled.ids))
+        found = set(session.scalars(compiled.ids))
+        assert set(session.scalars(select(Alumnus.id).where(compiled.each))) == found
+        return found
 
     return search
 
@@ -58,6 +61,10 @@ def test_how_many_rows_counts_those_that_the_rest_describes(make: Make, find: Fi
     assert find("did(gift times:0)") == {none.id}
     assert find("did(gift times:..1)") == {none.id, once.id}
     assert find("did(gift times:0,3)") == {none.id, thrice.id}
+    assert find("-did(gift times:2..)") == {none.id, once.id}
+    assert find("-did(gift times:..1)") == {thrice.id}
+    assert find("did(gift times:..1 amount_sum:1..)") == {once.id}
+    assert find("-(did(gift) did(gift times:0,1))") == {none.id, thrice.id}
     assert find("-did(gift)") == {none.id}
     assert find("did(gift amount_sum:60)") == {thrice.id}
     assert find("did(gift amount_sum:..55 amount:$50)") == {once.id}
