@@ -124,6 +124,7 @@ class MinorsForm(Form):
 class PauseForm(Form):
     """A pause that a person asked staff for."""
 
+    topic = SelectField(_("About"), default=EVERYTHING)
     break_for = SelectField(_("How long"), default=pauses.Break.DAY.value)
     until = DateField(_("Send nothing up to and with"), [Optional()])
     wording = TextAreaField(
@@ -140,11 +141,18 @@ class PauseForm(Form):
         named = pauses.Break.DAY if person.paused_until else pauses.Break.NONE
         return cls(formdata=None, until=person.paused_until, break_for=named.value, prefix="pause-")
 
+    @property
+    def topic_key(self) -> str | None:
+        """The topic that is meant; None for all mail."""
+        return None if self.topic.data == EVERYTHING else str(self.topic.data)
+
     def last_day(self, person: Alumnus, *, at: datetime) -> date | None:
-        """The last day of the pause that was chosen; None for none."""
-        return pauses.last_day(
-            self.break_for.data, self.until.data, held=person.paused_until, today=at.date()
-        )
+        """The last day of the pause that was chosen; None for none.
+
+        A day that came with the form from a pause of all mail counts as typed for that alone.
+        """
+        held = person.paused_until
+        return pauses.last_day(self.break_for.data, self.until.data, held=held, today=at.date())
 
 
 class CloseForm(Form):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,7 @@ class ConsentState(StrEnum):
 
     GRANTED = "granted"
     WITHDRAWN = "withdrawn"
+    PAUSED = "paused"
 
 
 class ConsentBasis(StrEnum):
@@ -69,10 +70,16 @@ class ConsentEntry(Model):
     """One recorded choice: a topic (all, when null) granted or withdrawn, by whom, in what words.
 
     Append-only: a trigger refuses update and delete. The latest entry that covers a topic decides.
+    An entry that pauses a topic stands beside that choice and leaves it as it is: nothing is sent
+    about the topic up to and with `until` (null: the break is over), then the choice holds again.
     """
 
     __tablename__ = "consent_entry"
-    __table_args__ = (Index(None, "alumnus_id", "topic_key", "id"),)
+    __table_args__ = (
+        CheckConstraint("until is null or state = 'paused'", name="until"),
+        CheckConstraint("topic_key is not null or state <> 'paused'", name="paused_topic"),
+        Index(None, "alumnus_id", "topic_key", "id"),
+    )
 
     id: Mapped[int] = identity()
     alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"))
@@ -82,6 +89,7 @@ class ConsentEntry(Model):
     reference: Mapped[str] = mapped_column(default="")
     wording: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime] = mapped_column(UTCDateTime())
+    until: Mapped[date | None]
 
 
 class Suppression(Model):

@@ -22,7 +22,7 @@ def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | 
     return {
         "standing": queries.standing_of(session, alumnus.id), "ledger": may_see_addresses,
         "closed": closed, "sources": SOURCES, "why_closed": SUPPRESSIONS,
-        "paused": alumnus.paused_until if _paused(alumnus, at) else None,
+        "today": at.date(), "paused": alumnus.paused_until if _paused(alumnus, at) else None,
         "form": word_form() if viewer.may(Permission.PEOPLE_EDIT) else None,
     }  # fmt: skip
 

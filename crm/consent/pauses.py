@@ -6,6 +6,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 from enum import StrEnum
 
+from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _
 from wtforms.fields.choices import SelectChoice
 
@@ -31,9 +32,24 @@ WORDS = {
 }
 
 
+KEEP = "keep"
+"""The choice to leave a break as it stands."""
+
+
 def choices() -> list[SelectChoice]:
     """The breaks as choices of a form."""
     return [SelectChoice(each.value, words) for each, words in WORDS.items()]
+
+
+def topic_choices(held: date | None) -> list[tuple[str, str]]:
+    """The breaks from one topic as values and words, the one that stands first."""
+    named = [
+        (each.value, str(WORDS[each])) for each in (Break.MONTH, Break.SEPTEMBER, Break.NEW_YEAR)
+    ]
+    if held is None:
+        return [(KEEP, str(WORDS[Break.NONE])), *named]
+    until = gettext("Until %(day)s, as now", day=format_date(held))  # type: ignore[no-untyped-call]
+    return [(KEEP, until), *named, (Break.NONE.value, str(WORDS[Break.NONE]))]
 
 
 def last_day(named: str | None, day: date | None, *, held: date | None, today: date) -> date | None:

@@ -58,8 +58,23 @@ def latest_state(topic_key: Any, alumnus_id: Any) -> ColumnElement[Any]:
             or_(_entry.state == ConsentState.WITHDRAWN, ~needs_own_word(topic_key)),
         ),
     )
-    latest = select(_entry.state).where(_entry.alumnus_id == alumnus_id, covers)
+    latest = select(_entry.state).where(
+        _entry.alumnus_id == alumnus_id, covers, _entry.state != ConsentState.PAUSED
+    )
     return latest.order_by(_entry.id.desc()).limit(1).scalar_subquery()
+
+
+def topic_paused_until(topic_key: Any, alumnus_id: Any = Alumnus.id) -> ColumnElement[Any]:
+    """The last day of the latest break from a topic, or null; a scalar subquery.
+
+    Whoever agrees to the topic anew, or says that the break is over, ends it.
+    """
+    day = case((_entry.state == ConsentState.PAUSED, _entry.until), else_=None)
+    word = select(day).where(
+        _entry.alumnus_id == alumnus_id, _entry.topic_key == topic_key,
+        _entry.state.in_([ConsentState.PAUSED, ConsentState.GRANTED]),
+    )  # fmt: skip
+    return word.order_by(_entry.id.desc()).limit(1).scalar_subquery()
 
 
 def refusal(topic_key: Any, alumnus_id: Any = Alumnus.id) -> ColumnElement[Any]:
@@ -152,11 +167,15 @@ def ledger(alumnus_id: int) -> Select[ConsentEntry, Topic]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What may be sent about one topic to one person, and the entry that decided it, if any."""
+    """What may be sent about one topic to one person, and the entry that decided it, if any.
+
+    `paused_until` is the last day of the latest break from the topic, which may be over.
+    """
 
     topic: Topic
     allowed: bool
     entry: ConsentEntry | None
+    paused_until: date | None
 
 
 def standing_of(session: Session, alumnus_id: int) -> list[Standing]:
@@ -164,6 +183,7 @@ def standing_of(session: Session, alumnus_id: int) -> list[Standing]:
     entry = aliased(ConsentEntry)
     word = select(entry.id).where(
         entry.alumnus_id == alumnus_id,
+        entry.state != ConsentState.PAUSED,
         or_(
             entry.topic_key == Topic.key,
             and_(
@@ -174,12 +194,12 @@ def standing_of(session: Session, alumnus_id: int) -> list[Standing]:
     )
     deciding = word.order_by(entry.id.desc()).limit(1).correlate(Topic).scalar_subquery()
     rows = session.execute(
-        select(Topic, ConsentEntry)
+        select(Topic, ConsentEntry, topic_paused_until(Topic.key, literal(alumnus_id)))
         .outerjoin(ConsentEntry, ConsentEntry.id == deciding)
         .where(Topic.retired_at.is_(None))
         .order_by(Topic.position, Topic.key)
     )
-    return [Standing(topic, _allowed(topic, entry), entry) for topic, entry in rows]
+    return [Standing(topic, _allowed(topic, entry), entry, day) for topic, entry, day in rows]
 
 
 def _allowed(topic: Topic, entry: ConsentEntry | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask_babel import gettext as _
@@ -31,14 +31,19 @@ from crm.web.forms import Form
 from crm.web.paging import keyset
 
 bp = Blueprint("consent", __name__)
+F = TypeVar("F", WordForm, PauseForm)
 
 
 def word_form() -> WordForm:
     """The form with the topics there are."""
     # Other forms stand on the same page, so the names of this one begin with its own word.
-    form = WordForm(prefix="word-")
-    known = [SelectChoice(topic.key, topic_name(topic)) for topic in topics(db.session())]
-    form.topic.choices = [SelectChoice(EVERYTHING, _("Everything")), *known]
+    return with_topics(WordForm(prefix="word-"), _("Everything"))
+
+
+def with_topics(form: F, everything: str) -> F:
+    """The form with all of them and each topic to choose from."""
+    offered = [(EVERYTHING, everything), *((t.key, topic_name(t)) for t in topics(db.session()))]
+    form.topic.choices = [SelectChoice(key, label) for key, label in offered]
     return form
 
 
@@ -79,7 +84,7 @@ def show_ledger(person: Alumnus) -> Any:
         descending=True,
     )  # fmt: skip
     edits = viewer.may(Permission.PEOPLE_EDIT)
-    pause_form = PauseForm.of(person)
+    pause_form = with_topics(PauseForm.of(person), _("All mail"))
     held = queries.suppressions_held(session, person.id)
     shown = sees_contact(session, viewer, person.id)
     if shown:
@@ -119,14 +124,14 @@ def close_form(person: Alumnus) -> CloseForm | None:
 @bp.post("/people/<int:alumnus_id>/consent/pause")
 @requires(Permission.PEOPLE_EDIT)
 def pause(alumnus_id: int) -> Response:
-    """Pause all mail to a person, or end the pause, on their word."""
+    """Pause all mail to a person or one topic, or end the pause, on their word."""
     person = load_alumnus(db.session(), current_viewer(), alumnus_id)
-    form = PauseForm(prefix="pause-")
+    form = with_topics(PauseForm(prefix="pause-"), _("All mail"))
     _valid(form)
     at = clock.now()
     done = word.pause_on_word(
         db.session(), person.id, until=form.last_day(person, at=at), wording=form.wording.data,
-        by=current_viewer(), at=at,
+        topic_key=form.topic_key, by=current_viewer(), at=at,
     )  # fmt: skip
     return _back(person, done)
 

@@ -167,7 +167,11 @@ def holds(topic_key: str | None, state: ConsentState) -> ColumnElement[bool]:
         stands.alumnus_id == Alumnus.id,
         stands.topic_key.is_(None),
         stands.state == state,
-        ~exists().where(later.alumnus_id == Alumnus.id, later.id > stands.id, later.state != state),
+        ~exists().where(
+            later.alumnus_id == Alumnus.id,
+            later.id > stands.id,
+            later.state.not_in([state, ConsentState.PAUSED]),
+        ),
     )
 
 

@@ -43,7 +43,7 @@ def counted(session: Session) -> list[Counted]:
     """Every topic in order with the people who said something about it."""
     latest = (
         select(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.state)
-        .where(ConsentEntry.topic_key.is_not(None))
+        .where(ConsentEntry.topic_key.is_not(None), ConsentEntry.state != ConsentState.PAUSED)
         .ext(distinct_on(ConsentEntry.alumnus_id, ConsentEntry.topic_key))
         .order_by(ConsentEntry.alumnus_id, ConsentEntry.topic_key, ConsentEntry.id.desc())
         .subquery()

@@ -12,6 +12,7 @@ from crm.alumni.models import ContactKind, ContactPoint
 from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.queries import address_key
 from crm.consent.service import MAX_WORDING, pause, suppress
+from crm.consent.topic_pauses import pause_topic
 from crm.core.errors import Invalid
 from crm.core.viewer import Viewer
 
@@ -24,17 +25,28 @@ def pause_on_word(
     wording: str,
     by: Viewer,
     at: datetime,
+    topic_key: str | None = None,
 ) -> bool:
-    """A pause, or its end, that a person asked a member of staff for; False if so already."""
+    """A pause, or its end, that a person asked a member of staff for; False if so already.
+
+    Of all mail when `topic_key` is None, else of one topic.
+    """
     if not wording.strip():
         raise Invalid("Write down what the person said, and how.", field="wording")
     if until is not None and until < at.date():
         raise Invalid("Choose a day that is still to come.", field="until")
-    done = pause(session, alumnus_id, until=until, source=ConsentSource.STAFF, at=at)
+    if topic_key is None:
+        done = pause(session, alumnus_id, until=until, source=ConsentSource.STAFF, at=at)
+    else:
+        done = pause_topic(
+            session, alumnus_id, topic_key=topic_key, until=until, source=ConsentSource.STAFF,
+            at=at, reference=f"user:{by.user_id}" if by.user_id else "", wording=wording,
+        )  # fmt: skip
     if done:
         audit.record(
             session, "consent.paused", kind="alumnus", key=alumnus_id, by=by, at=at,
-            until=until.isoformat() if until else None, wording=wording.strip()[:MAX_WORDING],
+            topic=topic_key, until=until.isoformat() if until else None,
+            wording=wording.strip()[:MAX_WORDING],
         )  # fmt: skip
     return done
 

@@ -24,6 +24,7 @@ SOURCES: dict[ConsentSource, Any] = {
 STATES: dict[ConsentState, Any] = {
     ConsentState.GRANTED: _("wants"),
     ConsentState.WITHDRAWN: _("does not want"),
+    ConsentState.PAUSED: _("wants a break from"),
 }
 SUPPRESSIONS: dict[SuppressionReason, Any] = {
     SuppressionReason.UNSUBSCRIBED: _("they left with this address"),

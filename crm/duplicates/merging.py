@@ -65,6 +65,7 @@ def merge(
     session.flush()
     done.moved = followers.move_all(session, kept_id, gone_id)
     _tighten(session, done)
+    _pause(session, done)
     _decide(session, kept_id, gone_id, PairState.MERGED, at, by)
     audit.record(
         session, "alumnus.merged", kind="alumnus", key=kept_id, by=by, at=at, merged=gone_id
@@ -143,7 +144,7 @@ def _value(name: str, kept: Any) -> Any:
 def _tighten(session: Session, done: Merge) -> None:
     """What either withdrew is withdrawn for the record that stays, by entries of its own."""
     latest = """select distinct on (topic_key) topic_key, state from consent_entry
-        where alumnus_id = {} order by topic_key, id desc"""
+        where alumnus_id = {} and state <> 'paused' order by topic_key, id desc"""
     session.execute(
         text(
             f"""insert into consent_entry
@@ -160,20 +161,49 @@ def _tighten(session: Session, done: Merge) -> None:
     )  # fmt: skip
 
 
-def _loosen(session: Session, done: Merge) -> None:
-    """Take out what `_tighten` put in: with the merge undone it is nobody's word.
+PAUSES = """select distinct on (topic_key) topic_key,
+        case state when 'paused' then until end as until
+    from consent_entry
+    where alumnus_id = {} and state in ('paused', 'granted') and topic_key is not null
+    order by topic_key, id desc"""
+"""The last day of the latest break of a person from each topic, null where it is over."""
 
-    What was withdrawn while both were one holds for both, as nobody can tell whose word it was.
+
+def _pause(session: Session, done: Merge) -> None:
+    """Of two breaks from one topic the longer one holds for the record that stays."""
+    session.execute(
+        text(
+            f"""insert into consent_entry
+                (alumnus_id, topic_key, state, source, reference, wording, at, until)
+            select :kept, g.topic_key, 'paused', :source, :reference, '', :at, g.until
+            from ({PAUSES.format(":gone")}) g
+            left join ({PAUSES.format(":kept")}) k using (topic_key)
+            where g.until is not null and (k.until is null or k.until < g.until)"""
+        ),
+        {
+            "kept": done.kept_id, "gone": done.gone_id, "at": done.at,
+            "source": ConsentSource.MERGE.value, "reference": f"merge:{done.id}",
+        },
+    )  # fmt: skip
+
+
+def _loosen(session: Session, done: Merge) -> None:
+    """Take out what `_tighten` and `_pause` put in: with the merge undone it is nobody's word.
+
+    What was withdrawn or paused while both were one holds for both, as nobody can tell whose word
+    it was.
     """
     session.execute(
         text(
             """insert into consent_entry
-                (alumnus_id, topic_key, state, source, reference, wording, at)
-            select :gone, e.topic_key, e.state, e.source, e.reference, e.wording, e.at
+                (alumnus_id, topic_key, state, source, reference, wording, at, until)
+            select :gone, e.topic_key, e.state, e.source, e.reference, e.wording, e.at, e.until
             from (
-                select distinct on (topic_key) * from consent_entry
-                where alumnus_id = :kept and at > :since order by topic_key, id desc
-            ) e where e.state = 'withdrawn' and e.reference <> :reference order by e.id"""
+                select distinct on (topic_key, state = 'paused') * from consent_entry
+                where alumnus_id = :kept and at > :since
+                order by topic_key, state = 'paused', id desc
+            ) e where (e.state = 'withdrawn' or e.until is not null) and e.reference <> :reference
+            order by e.id"""
         ),
         {
             "kept": done.kept_id,

@@ -35,6 +35,7 @@ REMEDIES: dict[str, Any] = {
         "They turn 18, or the district switches this on under Settings, Under 18."
     ),
     reasons.PAUSED: _("The pause ends by itself on the day after."),
+    reasons.TOPIC_PAUSED: _("The break ends by itself on the day after."),
     reasons.CONSENT_WITHDRAWN: THEMSELVES,
     reasons.NO_CONSENT: THEMSELVES,
     reasons.TOPIC_RETIRED: _("A coordinator brings the topic back under Settings, Topics."),
@@ -83,6 +84,8 @@ class Evidence:
             return age_words(known)
         if reason == reasons.PAUSED and known.paused_until:
             return gettext("The pause holds up to %(day)s.", day=_day(known.paused_until))
+        if reason == reasons.TOPIC_PAUSED and known.topic_paused_until:
+            return gettext("The break holds up to %(day)s.", day=_day(known.topic_paused_until))
         return ""
 
     def _closed(self, row: Suppression) -> str:

@@ -178,6 +178,7 @@ def facts_of(
         margin_years=age.margin_years, time_zone=row.time_zone,
         address=row.address, bounced=row.bounced, suppression=row.suppression,
         refusal=row.refusal if row.alumnus_id is not None else None, gate=gate,
+        topic_paused_until=row.topic_paused_until,
         language=language, duplicate=duplicate, expires_at=row.expires_at,
         sent=(*(row.sent or ()), *extra),
     )  # fmt: skip

@@ -35,7 +35,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
 from crm.consent.age import is_enrolled
-from crm.consent.queries import address_suppression, refusal
+from crm.consent.queries import address_suppression, refusal, topic_paused_until
 from crm.core.database import UTCDateTime
 from crm.core.extend import extensions
 from crm.mail.models import ContentVariant, Message, MessageAttachment, MessageClass, MessageState
@@ -128,6 +128,7 @@ def _facts(message: Any = Message) -> Select[Any]:
             address,
             address_suppression(address).label("suppression"),
             refusal(message.topic_key, message.alumnus_id).label("refusal"),
+            topic_paused_until(message.topic_key, message.alumnus_id).label("topic_paused_until"),
             _has_bounced(message).label("bounced"),
             _taken(message, address).label("duplicate"),
             _sent_lately(message).label("sent"),

@@ -48,6 +48,7 @@ class Facts:
     ferpa_block: bool = False
     do_not_contact: bool = False
     paused_until: date | None = None
+    topic_paused_until: date | None = None
     birth_date: date | None = None
     class_year: int | None = None
     graduated_on: date | None = None
@@ -92,7 +93,7 @@ def decide(facts: Facts, *, at: datetime) -> Decision:
     """What to do with a message at a moment (that of its delivery)."""
     reason = _never(facts) or facts.gate
     if reason is None and facts.message_class is not MessageClass.IMMEDIATE:
-        reason = _not_this_person(facts, at) or facts.refusal
+        reason = _not_this_person(facts, at) or facts.refusal or _not_this_topic(facts, at)
     if reason is None:
         reason = _address_fault(facts)
     if reason is None and facts.expires_at is not None and facts.expires_at <= at:
@@ -127,6 +128,13 @@ def _not_this_person(facts: Facts, at: datetime) -> str | None:
     if facts.paused_until is not None and facts.paused_until >= today:
         return reasons.PAUSED
     return None
+
+
+def _not_this_topic(facts: Facts, at: datetime) -> str | None:
+    """A break from the topic stops it up to and with a day where the person lives."""
+    until = facts.topic_paused_until
+    paused = until is not None and until >= local_day(at, facts.time_zone)
+    return reasons.TOPIC_PAUSED if paused else None
 
 
 def _address_fault(facts: Facts) -> str | None:

@@ -16,6 +16,7 @@ BLOCKED = "blocked"
 DECEASED = "deceased"
 DO_NOT_CONTACT = "do_not_contact"
 PAUSED = "paused"
+TOPIC_PAUSED = "topic_paused"
 UNDER_AGE = "under_age"
 CONTACT_BUDGET = "contact_budget"
 EXPIRED = "expired"
@@ -40,6 +41,7 @@ SENTENCES: dict[str, Any] = {
     DECEASED: _("they have died"),
     DO_NOT_CONTACT: _("staff marked the record “do not contact”"),
     PAUSED: _("they asked for a pause"),
+    TOPIC_PAUSED: _("they asked for a break from this topic"),
     UNDER_AGE: _("they are under 18"),
     CONTACT_BUDGET: _("they already got as much mail as one person may get in this time"),
     EXPIRED: _("it could not go in time and would have come too late"),

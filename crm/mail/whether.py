@@ -33,6 +33,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     reasons.DO_NOT_CONTACT: {"do_not_contact": False},
     reasons.UNDER_AGE: {"for_minors": True},
     reasons.PAUSED: {"paused_until": None},
+    reasons.TOPIC_PAUSED: {"topic_paused_until": None},
     reasons.CONSENT_WITHDRAWN: {"refusal": None},
     reasons.NO_CONSENT: {"refusal": None},
     reasons.TOPIC_RETIRED: {"refusal": None},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from flask import request
@@ -41,10 +42,24 @@ PROFILE = (
     "employer", "field_of_work", "college", "city", "language", "time_zone",
 )  # fmt: skip
 PARTS = ("ways", "subjects", "topics")
+BREAK = "break-"
+"""Before the key of a topic, the name of the field for a break from it."""
+
+
+@dataclass(frozen=True)
+class TopicBreak:
+    """A topic as somebody may take a break from it: the field's name, its choices, the chosen."""
+
+    name: str
+    label: str
+    choices: list[tuple[str, str]]
+    chosen: str
 
 
 class ProfileForm(Form):
     """Everything that a person may correct and choose."""
+
+    breaks: Sequence[TopicBreak] = ()
 
     given_name = StringField(_("First name"), LINE, render_kw={"autocomplete": "given-name"})
     preferred_name = StringField(_("What people call you"), LINE)
@@ -78,7 +93,17 @@ class ProfileForm(Form):
         held, named = alumnus.paused_until, self.break_for.data if "break_for" in sent else None
         until = pauses.last_day(named, self.pause.data, held=held, today=at.date())
         pause = (until,) if {"pause", "break_for"} & sent.keys() else None
-        return Wish(profile=given, pause=pause, **parts)
+        return Wish(profile=given, pause=pause, breaks=self._breaks(at.date()), **parts)
+
+    def _breaks(self, today: date) -> dict[str, date | None]:
+        """By topic the last day of a break that was chosen anew, None for its end."""
+        return {
+            each.name.removeprefix(BREAK): pauses.last_day(
+                each.chosen, None, held=None, today=today
+            )
+            for each in self.breaks
+            if each.chosen != pauses.KEEP
+        }
 
     def show(self, error: Invalid) -> None:
         """Put a refusal beside its field."""
@@ -127,7 +152,14 @@ def profile_form(alumnus: Alumnus, mine: Held, choices: Choices) -> ProfileForm:
     form.ways.choices = _offered(choices.ways)
     form.subjects.choices = _offered(choices.subjects)
     form.topics.choices = _offered(choices.topics)
+    form.breaks = [_topic_break(key, label, mine) for key, label in choices.topic_names]
     return form
+
+
+def _topic_break(key: str, label: str, mine: Held) -> TopicBreak:
+    name, offered = BREAK + key, pauses.topic_choices(mine.breaks.get(key))
+    sent = request.form.get(name, pauses.KEEP)
+    return TopicBreak(name, label, offered, sent if sent in dict(offered) else pauses.KEEP)
 
 
 def _offered(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from crm.alumni.models import (
 )
 from crm.consent.models import Topic
 from crm.consent.queries import choices_of, topics
+from crm.consent.topic_pauses import pauses_of
 from crm.consent.words import topic_about, topic_name
 from crm.links.service import mask, mask_phone
 from crm.mail.models import Message
@@ -41,6 +43,7 @@ class Held:
     subjects: frozenset[str]
     topics: frozenset[str]
     nothing: bool
+    breaks: Mapping[str, date]
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,10 @@ class Choices:
     ways: Sequence[tuple[str, str]]
     subjects: Sequence[tuple[str, str]]
     topics: Sequence[tuple[str, str]]
+    topic_names: Sequence[tuple[str, str]]
 
 
-def held(session: Session, alumnus: Alumnus) -> Held:
+def held(session: Session, alumnus: Alumnus, *, at: datetime) -> Held:
     """What we hold of one person."""
     gets = topics_of(session, alumnus.id)
     mine = interests(session, alumnus.id)
@@ -63,6 +67,7 @@ def held(session: Session, alumnus: Alumnus) -> Held:
         subjects=mine[InterestKind.SUBJECT],
         topics=gets,
         nothing=not gets,
+        breaks=pauses_of(session, alumnus.id, today=at.date()),
     )
 
 
@@ -71,7 +76,9 @@ def choices(session: Session, mine: Held) -> Choices:
     ways = session.scalars(select(Way).order_by(Way.position, Way.key))
     subjects = session.scalars(select(Subject).order_by(Subject.position, Subject.key))
     offered = [way for way in ways if way.offered or way.key in mine.ways]
-    return Choices(_labelled(offered), _labelled(subjects), _described(topics(session)))
+    about = topics(session)
+    names = [(topic.key, topic_name(topic)) for topic in about]
+    return Choices(_labelled(offered), _labelled(subjects), _described(about), names)
 
 
 def _labelled(rows: Iterable[Any]) -> list[tuple[str, str]]:

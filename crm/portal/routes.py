@@ -170,7 +170,7 @@ def one_click(token: str) -> Response:
 
 def filled(link: Opened) -> ProfileForm:
     """The form of a person's page."""
-    mine = queries.held(db.session(), link.alumnus)
+    mine = queries.held(db.session(), link.alumnus, at=clock.now())
     return profile_form(link.alumnus, mine, queries.choices(db.session(), mine))
 
 
@@ -184,7 +184,7 @@ def show(token: str, link: Opened, *, form: ProfileForm | None = None) -> str:
     )
     return render_template(
         "crm/portal/profile.html", token=token, alumnus=link.alumnus, panels=panels,
-        form=form or filled(link), mine=queries.held(session, link.alumnus),
+        form=form or filled(link), mine=queries.held(session, link.alumnus, at=clock.now()),
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def thanks(token: str, link: Opened, changed: frozenset[str], before: Wish) -> s
 def show_leaving(token: str, link: Opened, *, before: Wish | None = None) -> str:
     """The page to leave by."""
     session = db.session()
-    mine = queries.held(session, link.alumnus)
+    mine = queries.held(session, link.alumnus, at=clock.now())
     topic = queries.topic_of(session, link.claim.message_id)
     at = clock.now()
     return render_template(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,6 +14,7 @@ from crm.alumni.service import edit_profile, set_all_interests
 from crm.consent import service as consent
 from crm.consent.models import ConsentSource, SuppressionReason
 from crm.consent.queries import choices_of, suppressions_of
+from crm.consent.topic_pauses import pause_topic, pauses_of
 from crm.core.errors import Invalid
 from crm.interactions.models import Mode
 from crm.interactions.service import record
@@ -40,7 +41,7 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
 
     Counts as something that they did, once a day, even when all was right as it stood.
     """
-    before = _as_it_is(session, alumnus, wish)
+    before = _as_it_is(session, alumnus, wish, at)
     changed = set(
         edit_profile(session, alumnus, wish.profile, by=None, at=at, source=SOURCE)
         if wish.profile
@@ -56,6 +57,8 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
         changed.add("topics")
     if wish.pause is not None and _pause(session, alumnus, wish.pause[0], at):
         changed.add("pause")
+    if _take_breaks(session, alumnus.id, wish.breaks, claim=claim, at=at):
+        changed.add("breaks")
     record(
         session, alumnus.id, occurred_at=at, kind="profile_updated", mode=Mode.COMMUNICATION,
         dedupe_key=f"profile_updated:{alumnus.id}:{at:%Y-%m-%d}", origin=claim.reference,
@@ -63,27 +66,51 @@ def save(session: Session, alumnus: Alumnus, wish: Wish, *, claim: Claim, at: da
     return Saved(frozenset(changed), before)
 
 
-def _as_it_is(session: Session, alumnus: Alumnus, wish: Wish) -> Wish:
+def _as_it_is(session: Session, alumnus: Alumnus, wish: Wish, at: datetime) -> Wish:
     """The present values of whatever the wish speaks of."""
     wanted = [kind for kind, keys in wish.interests.items() if keys is not None]
     mine = queries.interests(session, alumnus.id, wanted)
-
+    held = pauses_of(session, alumnus.id, today=at.date()) if wish.breaks else {}
     return Wish(
         profile={name: getattr(alumnus, name, None) or "" for name in wish.profile},
         ways=mine.get(InterestKind.WAY),
         subjects=mine.get(InterestKind.SUBJECT),
         topics=None if wish.topics is None else queries.topics_of(session, alumnus.id),
         pause=None if wish.pause is None else (alumnus.paused_until,),
+        breaks={key: held.get(key) for key in wish.breaks},
     )
 
 
 def _pause(session: Session, alumnus: Alumnus, until: date | None, at: datetime) -> bool:
     if until == alumnus.paused_until:
         return False
-    if until is not None and not at.date() <= until <= (at + LONGEST_PAUSE).date():
-        raise Invalid(_("Choose a day within the next two years."), field="pause")
+    _check_day(until, at)
     done = consent.pause(session, alumnus.id, until=until, source=ConsentSource.LINK, at=at)
     session.refresh(alumnus)
+    return done
+
+
+def _check_day(until: date | None, at: datetime) -> None:
+    if until is not None and not at.date() <= until <= (at + LONGEST_PAUSE).date():
+        raise Invalid(_("Choose a day within the next two years."), field="pause")
+
+
+def _take_breaks(
+    session: Session,
+    alumnus_id: int,
+    wanted: Mapping[str, date | None],
+    *,
+    claim: Claim,
+    at: datetime,
+) -> bool:
+    """Begin, change or end breaks from topics, by their own word; True if that changed any."""
+    done = False
+    for key, until in wanted.items():
+        _check_day(until, at)
+        done |= pause_topic(
+            session, alumnus_id, topic_key=key, until=until, source=ConsentSource.LINK, at=at,
+            reference=claim.reference,
+        )  # fmt: skip
     return done
 
 

@@ -26,6 +26,7 @@ class Wish:
     subjects: frozenset[str] | None = None
     topics: frozenset[str] | None = None
     pause: tuple[date | None] | None = None
+    breaks: Mapping[str, date | None] = field(default_factory=dict)
 
     @property
     def interests(self) -> Mapping[InterestKind, frozenset[str] | None]:
@@ -42,6 +43,7 @@ class Wish:
             "pause": [day.isoformat() if day else None for day in self.pause]
             if self.pause is not None
             else None,
+            "breaks": {key: day.isoformat() if day else None for key, day in self.breaks.items()},
         }
 
 
@@ -74,8 +76,13 @@ def unseal(text: str, *, alumnus_id: int, at: datetime) -> Wish:
         ways=_keys(plain["ways"]),
         subjects=_keys(plain["subjects"]),
         topics=_keys(plain["topics"]),
-        pause=None if pause is None else (date.fromisoformat(pause[0]) if pause[0] else None,),
+        pause=None if pause is None else (_day(pause[0]),),
+        breaks={key: _day(day) for key, day in plain.get("breaks", {}).items()},
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _sealer() -> URLSafeSerializer:

@@ -40,7 +40,7 @@ from crm.alumni.models import (
     InterestKind,
 )
 from crm.consent.age import AgeRule, minor_on
-from crm.consent.queries import address_suppressed, refuses
+from crm.consent.queries import address_suppressed, refuses, topic_paused_until
 from crm.core.district import chosen
 from crm.interactions.models import Interaction
 from crm.mail.facts import BUDGETED, GONE
@@ -199,7 +199,7 @@ def person_obstacles(
         "blocked": Alumnus.ferpa_block.is_(True),
         "do_not_contact": Alumnus.do_not_contact.is_(True),
         "under_age": minor_on(today, margin_years=margin_years),
-        "paused": Alumnus.paused_until >= today,
+        "paused": or_(Alumnus.paused_until >= today, topic_paused_until(TOPIC) >= today),
         "no_address": ~_reachable(),
         "consent_withdrawn": refuses(TOPIC),
         **{word: history[word] for word in WORDS if word in history},

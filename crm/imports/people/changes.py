@@ -246,7 +246,7 @@ def _find_refusals(session: Session, schema: Schema) -> None:
                     and (e.source = 'import' or not exists (
                         select from consent_entry l
                         where l.alumnus_id = e.alumnus_id and l.id > e.id
-                            and l.state <> e.state)))
+                            and l.state not in (e.state, 'paused'))))
             group by p.person"""
         )
     )

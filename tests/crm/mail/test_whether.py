@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Alumnus, ContactPoint, ContactStatus
 from crm.consent import service as consent
 from crm.consent.models import ConsentSource, SuppressionReason
+from crm.consent.topic_pauses import pause_topic
 from crm.core.viewer import Role
 from crm.mail import reasons
 from crm.mail.delivery import deliver
@@ -43,6 +44,10 @@ def somebody(session: Session, make: Make, now: datetime, dice: random.Random) -
     if perhaps():
         said: dict[str, Any] = {"source": ConsentSource.LINK, "at": now}
         consent.withdraw(session, person.id, topic_key=dice.choice(["news", None]), **said)
+    if perhaps():
+        until = now.date() + timedelta(dice.choice([-3, 3]))
+        pause_topic(session, person.id, topic_key="news", until=until, source=ConsentSource.LINK,
+                    at=now)  # fmt: skip
     if point and perhaps():
         point.status = ContactStatus.BOUNCED
     if point and perhaps():
