@@ -9,8 +9,9 @@ from typing import Any
 from babel.lists import format_list
 from flask_babel import format_date, get_locale, gettext, ngettext
 
-from crm.core.extend import FieldKind, QueryField
-from crm.query.compiler import Compiled
+from crm.core.errors import Invalid
+from crm.core.extend import FieldKind, QueryContext, QueryField
+from crm.query.compiler import Compiled, compile_query
 from crm.query.meaning import Asked, Meaning
 from crm.query.nodes import All, Either, Node, Not, One, Range, Rows, Term
 from crm.query.values import AGE, DAY
@@ -37,6 +38,14 @@ def sentence(compiled: Compiled) -> str:
             what=both(wanted), others=others,
         )  # fmt: skip
     return gettext("People who %(what)s.", what=both(wanted))
+
+
+def said(text: str, context: QueryContext) -> str:
+    """Whom a kept query means, as one sentence; empty if it no longer says anything."""
+    try:
+        return sentence(compile_query(text, context))
+    except Invalid:
+        return ""
 
 
 def both(pieces: Iterable[str]) -> str:

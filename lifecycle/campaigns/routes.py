@@ -26,6 +26,7 @@ from crm.mail.content import Variant
 from crm.mail.reasons import sentence
 from crm.mail.values import described_fields
 from crm.query import QueryError, compile_query, count_up_to
+from crm.query.sentence import said
 from crm.web.i18n import CONTENT_LANGUAGES
 from lifecycle.campaigns import queries, service
 from lifecycle.campaigns.forms import CampaignForm, ScheduleForm, TextForm
@@ -91,6 +92,8 @@ def edit(key: str) -> Any:
     """Change a draft."""
     campaign = queries.load_campaign(db.session(), key)
     form = _with_topics(CampaignForm(obj=campaign))
+    if request.method == "GET":
+        form.query.data = request.args.get("q", campaign.query)
     if form.validate_on_submit():
         try:
             service.edit(db.session(), campaign, _draft(form), by=current_viewer(), at=clock.now())
@@ -110,10 +113,9 @@ def detail(key: str) -> str:
     campaign = queries.load_campaign(session, key)
     version, texts = queries.variants(session, campaign)
     found: tuple[int, bool] | None = None
-    fault = ""
+    fault, context = "", QueryContext(session, current_viewer(), at)
     if campaign.audience is None:
         try:
-            context = QueryContext(session, current_viewer(), at)
             found = count_up_to(session, compile_query(campaign.query, context))
         except Invalid as error:
             fault = str(error)
@@ -121,7 +123,7 @@ def detail(key: str) -> str:
         "lifecycle/campaigns/detail.html", campaign=campaign, version=version, texts=texts,
         report=queries.report(session, campaign), found=found, fault=fault, form=ScheduleForm(),
         languages_known=CONTENT_LANGUAGES, reason_sentence=sentence,
-        topic=session.get(Topic, campaign.topic_key),
+        topic=session.get(Topic, campaign.topic_key), says=said(campaign.query, context),
     )  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Conflict, NotFound, Refused
+from crm.core.extend import QueryContext
 from crm.core.viewer import Permission
 from crm.mail.reasons import sentence
+from crm.query.sentence import said
 from lifecycle.journeys import queries, service
 from lifecycle.journeys.forms import JourneyForm
 from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
@@ -84,8 +86,10 @@ def check() -> Any:
     except Refused as error:
         return _refused(form, error)
     form.text.data = text
+    context = QueryContext(db.session(), current_viewer(), clock.now())
+    says = said(found.document.enter.when, context)
     return render_template(
-        "lifecycle/journeys/check.html", form=form, found=found, words=step_words
+        "lifecycle/journeys/check.html", form=form, found=found, words=step_words, says=says
     )
 
 
@@ -118,10 +122,12 @@ def detail(key: str) -> str:
     session, viewer, at = db.session(), current_viewer(), clock.now()
     journey = queries.load_journey(session, key)
     version = _version(journey, request.args.get("version"))
+    document = queries.document_of(version)
     return render_template(
         "lifecycle/journeys/detail.html", journey=journey, version=version,
-        view=journey_view(session, journey, viewer, at),
-        document=queries.document_of(version), versions=queries.versions_of(session, journey),
+        view=journey_view(session, journey, viewer, at), document=document,
+        says=said(document.enter.when, QueryContext(session, viewer, at)),
+        versions=queries.versions_of(session, journey),
         steps=picture(session, journey, version, viewer, at),
     )  # fmt: skip
 

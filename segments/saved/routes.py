@@ -11,7 +11,9 @@ from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid
+from crm.core.extend import QueryContext
 from crm.core.viewer import Permission
+from crm.query.sentence import said
 from segments.saved import queries, service
 from segments.saved.forms import SegmentForm
 
@@ -55,6 +57,7 @@ def detail(key: str) -> str:
     return render_template(
         "segments/saved/detail.html",
         line=queries.line_of(session, viewer, segment, "", at=at),
+        says=said(segment.query, QueryContext(session, viewer, at)),
         sample=queries.sample_of(session, viewer, segment, at=at),
         uses=queries.uses_of(session, key),
         changes=service.may_change(viewer, segment) and viewer.may(Permission.PEOPLE_EDIT),
