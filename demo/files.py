@@ -21,6 +21,13 @@ OFFICE_COLUMNS = (
     "Job Title", "Employer", "Field of Work", "College", "Do Not Email", "FERPA Block", "Deceased",
 )  # fmt: skip
 
+EVERY = 50
+"""Every so many-th person stands in the office's spreadsheet twice."""
+NICKNAMES = {
+    "Abigail": "Abby", "Benjamin": "Ben", "Christine": "Chris", "Daniel": "Dan", "Jennifer": "Jen",
+    "Nathan": "Nate", "Thomas": "Tom", "Megan": "Meg", "Walter": "Walt",
+}  # fmt: skip
+
 
 def write_schools(path: Path) -> Path:
     """The district's schools in the columns of the NCES directory."""
@@ -43,8 +50,38 @@ def write_schools(path: Path) -> Path:
 
 
 def write_office_spreadsheet(path: Path, people: Iterable[Person]) -> Path:
-    """What the alumni office had kept by hand: one line a person, gaps and all."""
-    return _write(path, OFFICE_COLUMNS, map(_office_row, people), delimiter=",")
+    """What the alumni office had kept by hand: one line a person, gaps and all, and some twice."""
+    return _write(path, OFFICE_COLUMNS, _office_rows(people), delimiter=",")
+
+
+def _office_rows(people: Iterable[Person]) -> Iterator[tuple[str, ...]]:
+    """Everybody, and below them those whom a sign-up sheet of old has under another name."""
+    second = []
+    for p in people:
+        yield _office_row(p)
+        if p.n % EVERY == 0 and not (p.deceased or p.ferpa_block or p.opted_out):
+            second.append(_second_row(p))
+    yield from second
+
+
+def _second_row(p: Person) -> tuple[str, ...]:
+    """The same person again: by the name of then, a nickname or a slip; no number and no address.
+
+    Nothing is drawn here, so that the truth behind everybody else stays as it is.
+    """
+    given, family = p.name.given, p.name.family
+    if p.name.former:
+        family = p.name.former
+    elif given in NICKNAMES:
+        given = NICKNAMES[given]
+    elif len(family) > 4:
+        family = family[:2] + family[3] + family[2] + family[4:]
+    else:
+        given = given[:1] + given
+    return (
+        "", given, "", family, "", "", "", p.birth_date.isoformat(), str(p.class_year), p.school.name,
+        "", p.phone, p.city, "GA", p.postal_code, "", "", "", "", "", "", "", "",
+    )  # fmt: skip
 
 
 def _office_row(p: Person) -> tuple[str, ...]:

@@ -34,11 +34,14 @@ FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """All browser tests run in one worker, and not at all without a browser."""
+    """Browser tests run in one worker, half of the pages' shares in another; none if no browser."""
     for item in items:
         if "tests/browser" in str(item.path):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            share = getattr(item, "callspec", None) and item.callspec.params.get("share", 0)
+            item.add_marker(
+                pytest.mark.xdist_group("browser-2" if share and share % 2 else "browser")
+            )
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 

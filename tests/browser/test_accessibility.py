@@ -91,16 +91,21 @@ def check(page: Page, address: str) -> list[str]:
     return [f"{address}, {look}: {fault}" for look, fault in faults]
 
 
-@pytest.mark.parametrize("public", [False, True], ids=["staff", "alumni"])
+SHARES = [(False, share, 8) for share in range(8)] + [(True, share, 2) for share in range(2)]
+"""Staff’s or alumni’s, and which of so many shares of the pages: workers take them side by side."""
+
+
+@pytest.mark.parametrize(("public", "share", "shares"), SHARES)
 def test_every_page_keeps_the_rules_wide_on_a_phone_and_in_the_dark(
-    site: Site, district: District, open_page: Callable[..., Page], public: bool
-) -> None:
+    site: Site, district: District, open_page: Callable[..., Page],
+    public: bool, share: int, shares: int,
+) -> None:  # fmt: skip
     user = None if public else district.users[Role.COORDINATOR].id
     page = open_page(user_id=user)
     site.now = TODAY
-    looked = places(site, district, public=public)
-    assert len(looked) > (8 if public else 30)
-    faults = [fault for address in looked for fault in check(page, address)]
+    every = places(site, district, public=public)
+    assert len(every) > (8 if public else 30)
+    faults = [fault for address in every[share::shares] for fault in check(page, address)]
     assert not faults, "\n".join(["", *faults])
 
 

@@ -18,7 +18,6 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 FILE, HARD_FILE = 300, 400
 FUNCTION, HARD_FUNCTION = 40, 60
 LONGER: dict[str, str] = {
-    "crm/core/extend.py": "every extension point on one page, most of it what each one promises",
     "segments/desk/match.py:_statement": "one statement, which reads better whole",
     "segments/asks/service.py:send_wave": "the checks of law 6 stand beside the ask they guard",
 }
