@@ -9,8 +9,9 @@ from lifecycle.campaigns import wiring as campaigns
 from lifecycle.continuum import wiring as continuum
 from lifecycle.engine import wiring as engine
 from lifecycle.journeys import wiring as journeys
+from lifecycle.rehearsal import wiring as rehearsal
 
-AREAS = (calendar, continuum, journeys, campaigns, engine)
+AREAS = (calendar, continuum, journeys, campaigns, engine, rehearsal)
 
 
 def init_app(app: Flask) -> None:

@@ -32,9 +32,10 @@ from sqlalchemy import (
     event,
     func,
     literal,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 E = TypeVar("E", bound=StrEnum)
@@ -148,6 +149,15 @@ def among(wanted: Any, values: Iterable[Any]) -> ColumnElement[bool]:
     if isinstance(wanted.type, BigInteger | Integer | Uuid) and None not in found:
         return wanted == any_(id_array(found, wanted.type))  # type: ignore[no-any-return]
     return wanted == any_(literal(found, ARRAY(wanted.type)))  # type: ignore[no-any-return]
+
+
+APART = "locks apart"
+"""In a session's `info`: what keeps its advisory locks from being those of others."""
+
+
+def take_lock(session: Session, key: int) -> None:
+    """Wait for an advisory lock and keep it until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(key + session.info.get(APART, 0))))
 
 
 class _Ids(UserDefinedType[Any]):

@@ -45,7 +45,11 @@ class Ahead:
 
     def start(self) -> None:
         """Begin to claim what was planned; without a second connection it waits until asked."""
-        if self.next is not None and self.coming is None and isinstance(db.engine, Engine):
+        if (
+            self.next is not None
+            and self.coming is None
+            and isinstance(db.session().get_bind(), Engine)
+        ):
             self.pool = self.pool or ThreadPoolExecutor(1, "claim")
             self.coming = self.pool.submit(self._claim, *self.next)
 

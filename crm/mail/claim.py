@@ -20,7 +20,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    func,
     literal,
     select,
     update,
@@ -29,7 +28,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.consent.age import AgeRule
-from crm.core.database import UTCDateTime, given_rows, given_table
+from crm.core.database import UTCDateTime, given_rows, given_table, take_lock
 from crm.core.district import chosen
 from crm.mail import facts, policy
 from crm.mail.facts import Group, Place
@@ -88,7 +87,7 @@ def claim(
     after: Place | None,
 ) -> Claim:  # fmt: skip
     """Decide about the next messages of a group and claim what may go; the caller commits."""
-    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    take_lock(session, LOCK)
     rows = facts.pick(session, group, at=at, after=after, size=transport.size)
     if not rows:
         return Claim()

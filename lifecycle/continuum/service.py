@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, AlumnusChange
+from crm.core.database import take_lock
 from lifecycle.continuum.definition import Continuum, continuum
 from lifecycle.continuum.models import ContinuumEdition, Standing
 from lifecycle.continuum.moving import pass_phases, place_people
@@ -44,7 +45,7 @@ def sweep_batch(session: Session, at: datetime, limit: int = BATCH) -> Swept:
 
     Marks written meanwhile stay: only those seen before the people are read are deleted.
     """
-    session.execute(select(func.pg_advisory_xact_lock(SWEEP_LOCK)))
+    take_lock(session, SWEEP_LOCK)
     ladder = continuum()
     mark_all_if_redefined(session, ladder, at)
     changed = take_changed(session, limit)
