@@ -20,11 +20,12 @@ from sqlalchemy.sql import visitors
 
 from crm.query import QueryError
 from lifecycle.campaigns.models import Campaign, CampaignState
-from lifecycle.journeys.definition import Branch, Document
+from lifecycle.journeys.definition import Document
 from lifecycle.journeys.entry import entrants, meaning
 from lifecycle.journeys.models import Journey, JourneyVersion
 from lifecycle.journeys.queries import document_of, live_journeys
 from lifecycle.journeys.reading import read_document
+from lifecycle.journeys.steps import Branch
 
 FOLLOWED = frozenset(
     {

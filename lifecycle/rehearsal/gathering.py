@@ -20,7 +20,9 @@ Figures = dict[str, dict[tuple[Any, ...], float]]
 """Counts of a run by what they count, each by its key: (week, topic), (journey, step) and so on."""
 WEEK = "cast(floor(extract(epoch from {at} - :start) / 604800) as int)"
 DAY = f"cast(timezone('{ZoneInfo(DISTRICT_ZONE).key}', accepted_at) as date)"
-MINE = "(cast(:mine as text) is null or starts_with(origin, :mine))"
+MINE = """(cast(:journey as text) is null or starts_with(origin, 'journey:' || :journey || '/')
+    or origin in (select 'ask:' || k.id from ask k
+                  where starts_with(k.dedupe_key, 'journey:' || :journey || ':')))"""
 SENT = f"""select {DAY} as day, {WEEK.format(at="accepted_at")} as week,
     coalesce(topic_key, message_class) as topic, origin, count(*) as n
   from message where state = 'accepted' and accepted_at >= :start and alumnus_id is not null
@@ -67,10 +69,10 @@ def places(session: Session) -> dict[tuple[str, str], float]:
 
 
 def gather(
-    session: Session, start: datetime, before: Mapping[tuple[str, str], float], mine: str | None
+    session: Session, start: datetime, before: Mapping[tuple[str, str], float], journey: str | None
 ) -> Taken:
-    """All figures of a run that began at `start`; messages only of origins that begin as `mine`."""
-    given = {"start": start, "mine": mine}
+    """All figures of a run that began at `start`; messages of one `journey` only, if given."""
+    given = {"start": start, "journey": journey}
     found: Figures = defaultdict(lambda: defaultdict(float))
     found["before"] = dict(before)
     found["after"] = dict(places(session))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from lifecycle.journeys.definition import Send
+from lifecycle.journeys.steps import Send
 from lifecycle.rehearsal.gathering import Figures, Taken
 
 Band = list[int]

@@ -143,7 +143,7 @@ def _run(
         progress(min(number / days, 1.0))
 
     live(app, session, at, until, readers, each)
-    return gather(session, at, before, f"journey:{key}/" if key is not None else None)
+    return gather(session, at, before, key)
 
 
 def _alone(session: Session, key: str) -> None:

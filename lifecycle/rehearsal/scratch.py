@@ -26,6 +26,7 @@ PERSONAL = {
     "alumnus": "id", "contact_point": "alumnus_id", "interaction": "alumnus_id",
     "interest": "alumnus_id", "consent_entry": "alumnus_id", "standing": "alumnus_id",
     "enrollment": "alumnus_id", "event_invitation": "alumnus_id",
+    "ask": "alumnus_id",
 }  # fmt: skip
 """Tables that a tick or a reader's answer writes, with the column that names the person."""
 WHOLE = (
@@ -48,6 +49,8 @@ OPTIONS = """select array_to_string(reloptions, ', ') from pg_class
 COLUMNS = """select attname, attidentity <> '' from pg_attribute
     where attrelid = cast(:table as regclass) and attnum > 0 and not attisdropped
       and attgenerated = '' order by attnum"""
+LAST = """select coalesce(pg_sequence_last_value(cast(
+    pg_get_serial_sequence(:table, :column) as regclass)), 0)"""
 INDICES = """select pg_get_indexdef(i.indexrelid), c.relname,
       exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype = 'p')
     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
@@ -214,7 +217,7 @@ def _twin(connection: Connection, table: str, where: str | None, values: dict[st
             run(f'alter table pg_temp.{table} add primary key using index "{name}"')
     for name, counted in columns:
         if counted:
-            last = run(f'select coalesce(max("{name}"), 0) from {real}').scalar_one()
+            last = run(LAST, table=real, column=name).scalar_one()
             run(f'alter table pg_temp.{table} alter "{name}" restart with {last + 1}')
     for definition in triggers:
         connection.exec_driver_sql(definition.replace(f" ON {real} ", f" ON pg_temp.{table} ", 1))

@@ -55,6 +55,19 @@ steps:
   - {id: done, exit: done}
 """
 
+ACTING = """\
+journey: acting
+name: Acting
+serves: Come together
+enter: "class:2000.."
+steps:
+  - {id: lots, split: {call: 50, ask: 50}}
+  - {id: call, task: "Call them", next: letter}
+  - {id: ask, ask: speak, next: letter}
+  - {id: letter, send: letter, topic: news}
+  - {id: done, exit: done}
+"""
+
 
 class Script:
     """Readers who reply, complain of themselves and leave by a script; the same every time."""
@@ -92,7 +105,7 @@ def test_what_is_rehearsed_is_what_then_happens_message_for_message(
     district: District, readers: Any
 ) -> None:
     district.people(150)
-    district.publish(HELLO, YEARS)
+    district.publish(HELLO, YEARS, ACTING)
     rehearsed = district.rehearsed(16, readers())
     lived = district.lived(16, readers())
     assert rehearsed == lived
@@ -261,6 +274,17 @@ def test_the_command_says_it_by_week(district: District) -> None:
     assert told["most_contacted"][0]["messages"] >= 1
     unknown = runner.invoke(args=[*arguments, "--journey", "none"])
     assert unknown.exit_code == 1
+
+
+def test_tasks_for_staff_are_counted_by_week(district: District) -> None:
+    district.people(60)
+    district.publish(ACTING)
+    found = rehearse(district.app, Order("acting", 1, fixed=True), TODAY, lambda _: None).result
+    called = next(step["ran"][1] for step in found["steps"] if step["step"] == "call")
+    assert [week["tasks"][1] for week in found["weeks"]] == [called, 0, 0, 0, 0]
+    assert called > 0
+    assert {"news", "volunteering"} == found["totals"]["by_topic"].keys()
+    assert district.rows("select count(*) from staff_task") == [(0,)]
 
 
 def test_queries_about_what_was_long_ago_find_it_in_the_copy(district: District) -> None:
