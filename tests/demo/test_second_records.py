@@ -1,4 +1,4 @@
-"""Some invented people stand in the office's spreadsheet twice, so that there are pairs to decide."""
+"""Some invented people stand in the office's spreadsheet twice: there are pairs to decide."""
 
 from __future__ import annotations
 

@@ -219,3 +219,20 @@ def test_a_mapping_can_be_a_file_of_json_or_yaml(
     assert answer.report["created"] == 1
     assert everybody(session)[0].custom == {"club": "Chess"}
     assert session.scalars(text("select key from custom_field where targeting")).all() == ["club"]
+
+
+def test_an_id_without_its_zeros_and_the_same_name_is_the_same_person(
+    session: Session, bring: Bring
+) -> None:
+    bring("Student ID,Name\n00071,Ada Mensah\n")
+    again = bring("Student ID,Name\n71,Ada Mensah\n", "again.csv")
+    assert fates(again).get("create") is None
+    assert len(everybody(session)) == 1
+
+
+def test_a_year_of_two_digits_in_a_date_lies_in_the_hundred_years_that_end_now(
+    session: Session, bring: Bring
+) -> None:
+    bring("Student ID,Name,Birth Date\n1,Ada Mensah,6/5/68\n2,Bo Li,6/5/04\n3,Cy Ray,5-Jun-27\n")
+    born = [person.birth_date for person in everybody(session)]
+    assert born == [date(1968, 6, 5), date(2004, 6, 5), date(1927, 6, 5)]
