@@ -3,13 +3,13 @@ people and asks who may look; the rows are the schools area's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, column, func, select, values
 from sqlalchemy.orm import Session, aliased
 
 from crm.accounts.access import current_viewer, requires
@@ -22,7 +22,7 @@ from crm.imports.bundle import ORGS
 from crm.imports.forms import UploadForm
 from crm.imports.schools import import_schools
 from crm.imports.uploads import store_upload
-from crm.schools.lineage import cluster_on, name_on
+from crm.schools.lineage import cluster_on, heirs_of, lines_of, name_on
 from crm.schools.models import Cluster, School, SchoolLevel
 from crm.schools.queries import visible_schools
 from crm.web.paging import Page, keyset
@@ -63,6 +63,26 @@ def people_by_school(
     return dict(session.execute(statement).all())
 
 
+def people_by_line(
+    session: Session, viewer: Viewer, lines: Mapping[int, Collection[int]]
+) -> Mapping[int, int]:
+    """How many people of each school and of those that became part of it, each person once."""
+    pairs = [(school_id, member) for school_id, line in lines.items() for member in line]
+    if not pairs:
+        return {}
+    line = values(column("school", BigInteger), column("member", BigInteger), name="line")
+    line = line.data(pairs)
+    attended = aliased(Schooling)
+    statement = (
+        select(line.c.school, func.count(attended.alumnus_id.distinct()))
+        .join(attended, attended.school_id == line.c.member)
+        .join(Alumnus, Alumnus.id == attended.alumnus_id)
+        .where(visible_alumni(viewer))
+        .group_by(line.c.school)
+    )
+    return dict(session.execute(statement).all())
+
+
 @bp.get("")
 @requires(Permission.PEOPLE_VIEW)
 def index() -> str:
@@ -70,15 +90,15 @@ def index() -> str:
     session, viewer = db.session(), current_viewer()
     day = day_of(request.args.get("as_of"))
     page = schools_page(session, viewer, after=request.args.get("after"), day=day)
-    people = people_by_school(session, viewer, [row.School.id for row in page.items])
+    ids = [row.School.id for row in page.items]
+    people = people_by_school(session, viewer, ids)
+    # What others became is known for today; on another day it would be another line.
+    lines = lines_of(session, ids) if day is None else {}
     return render_template(
-        "crm/schools/index.html",
-        page=page,
-        people=people,
-        form=UploadForm(),
-        levels=levels(),
-        day=day,
-    )
+        "crm/schools/index.html", page=page, people=people, form=UploadForm(), levels=levels(),
+        day=day, line=people_by_line(session, viewer, lines),
+        heirs=heirs_of(session, ids) if day is None else {},
+    )  # fmt: skip
 
 
 @bp.post("/import")

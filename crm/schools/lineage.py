@@ -45,6 +45,27 @@ def with_predecessors(session: Session, school_ids: Iterable[int]) -> set[int]:
     return _reached(school_ids, _links(session))
 
 
+def lines_of(session: Session, school_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Of these schools those that others became part of, each with itself and all of them."""
+    links = _links(session)
+    lines = {school_id: _reached([school_id], links) for school_id in school_ids}
+    return {school_id: line for school_id, line in lines.items() if len(line) > 1}
+
+
+def heirs_of(session: Session, school_ids: Iterable[int]) -> dict[int, list[str]]:
+    """Of these schools those that were handed on, each with the names of whom to."""
+    rows = session.execute(
+        select(SchoolChange.school_id, School.name)
+        .join(School, School.id == SchoolChange.other_id)
+        .where(STANDS, SchoolChange.kind.in_(HANDED_ON), SchoolChange.school_id.in_([*school_ids]))
+        .order_by(SchoolChange.on_day, SchoolChange.id)
+    )
+    found: dict[int, list[str]] = {}
+    for school_id, name in rows:
+        found.setdefault(school_id, []).append(name)
+    return found
+
+
 def with_successors(session: Session, school_ids: Iterable[int]) -> set[int]:
     """These schools and all that they became."""
     turned: dict[int, set[int]] = defaultdict(set)

@@ -15,7 +15,7 @@ PIECES = [
 ]
 PAGES = [path for path in ALL if path not in PIECES and path not in LETTERS]
 
-LAYOUT = r"\s*(\{#.*?#\}\s*)*\{%-? extends \"layouts/(staff|public)\.html\""
+LAYOUT = r"\s*(\{#.*?#\}\s*)*\{%-? extends \"layouts/(staff|public|code)\.html\""
 FORBIDDEN = {
     r"\sstyle=": "inline style",
     r"<style": "style element",

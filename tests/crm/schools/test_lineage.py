@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.access import viewer_for
 from crm.accounts.models import User
+from crm.alumni.models import Schooling, SchoolingStatus
 from crm.core.errors import Conflict, Invalid
 from crm.core.extend import QueryContext
 from crm.core.viewer import SYSTEM, Role
@@ -199,3 +201,33 @@ def test_whatever_is_entered_and_taken_back_in_turn_leaves_schools_as_they_were(
         assert lineage.with_predecessors(session, [s.id for s in schools[:1]]) == {schools[0].id}
         savepoint.rollback()
     session.expire_all()
+
+
+def test_the_list_of_schools_counts_a_school_with_whom_it_took_over_each_person_once(
+    coordinator: FlaskClient, session: Session, make: Make, when: When
+) -> None:
+    oldest, old, new = (make.school(n) for n in ("Mill Academy", "Old Mill High", "North High"))
+    both = make.alumnus("Ada", school=old)
+    make.alumnus("Bea", school=oldest)
+    make.alumnus("Cy", school=new)
+    status = SchoolingStatus.GRADUATED
+    make.save(Schooling(alumnus_id=both.id, school_id=new.id, class_year=2016, status=status))
+    lineage.hand_on(session, oldest, old, When(date(1990, 7, 1), when.at, None), closes=True)
+    done = lineage.hand_on(session, old, new, when, closes=True)
+    session.commit()
+
+    def rows() -> dict[str, str]:
+        page = BeautifulSoup(coordinator.get("/schools").text, "html.parser")
+        found = page.select("tbody tr")
+        return {
+            str(r.th.a.text): " ".join(r.get_text(" ").split()) for r in found if r.th and r.th.a
+        }
+
+    shown = rows()
+    assert shown["North High"].endswith("2 3 with the schools that became part of it")
+    assert shown["Old Mill High"].endswith("1 2 with the schools that became part of it")
+    assert "counts with North High, too" in shown["Old Mill High"]
+    assert shown["Mill Academy"].endswith("1")
+    lineage.take_back(session, done, when.at)
+    session.commit()
+    assert rows()["North High"].endswith("2")
