@@ -88,7 +88,9 @@ def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None)
     done = session.get(Merge, merge_id, with_for_update=True)
     if done is None or done.undone_at is not None:
         raise Conflict("There is no such merge, or it was taken back before.")
-    kept, gone = (session.get_one(Alumnus, i) for i in (done.kept_id, done.gone_id))
+    kept, gone = (session.get(Alumnus, i) for i in (done.kept_id, done.gone_id))
+    if kept is None or gone is None:
+        raise Conflict("One of the two records is no longer there.")
     if kept.merged_into_id is not None:
         raise Conflict("The record that stayed became part of another since: take that back first.")
     followers.move_back(session, done.kept_id, done.gone_id, done.moved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,20 +15,27 @@ from crm.duplicates import followers, queries
 from crm.duplicates.merging import FLAGS, TAKEN
 from crm.duplicates.models import DuplicatePair
 from crm.duplicates.words import FIELDS, FLAG_WORDS, ROWS
+from crm.imports.belongings import addresses_from, schools_from
+from crm.imports.provenance import Said, where_from
 from crm.web.i18n import CONTENT_LANGUAGES
 
 PREFIX = "field-"
 Lines = tuple[Any, ...]
+Told = tuple[Said | None, ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One fact of both: texts and days, line by line. `field` can be chosen."""
+    """One fact of both: texts and days, line by line. `field` can be chosen.
+
+    `said` has by side who said each of the lines, as far as that is kept.
+    """
 
     label: Any
     first: Lines
     second: Lines
     field: str = ""
+    said: tuple[Told, Told] = ((), ())
 
     @property
     def mark(self) -> str:
@@ -48,13 +55,30 @@ def rows_of(session: Session, pair: DuplicatePair) -> list[Row]:
     for record, alumnus_id in zip((one, other), ids, strict=True):
         record["passed"], record["last"] = passed.get(alumnus_id, (None, None))
     custom = sorted({*one["custom"], *other["custom"]})
+    told = [_told(session, alumnus_id) for alumnus_id in ids]
     rows = [
-        *(Row(label, _shown(name, one), _shown(name, other), name)
+        *(Row(label, _shown(name, one), _shown(name, other), name,
+              ((told[0].get(name),), (told[1].get(name),)))
           for name, label in FIELDS.items()),
-        *(Row(label, tell(one), tell(other)) for label, tell in _beside()),
+        *(_joined(label, tell(one), tell(other), told) for label, tell in _beside()),
         *(Row(key, _shown(key, one["custom"]), _shown(key, other["custom"])) for key in custom),
     ]  # fmt: skip
     return [row for row in rows if row.first or row.second]
+
+
+def _told(session: Session, alumnus_id: int) -> dict[str, Said]:
+    """Who said the fields of a record by their names, its schools and addresses by their texts."""
+    belongings = [*schools_from(session, alumnus_id), *addresses_from(session, alumnus_id)]
+    fields = {standing.field: standing.origin for standing in where_from(session, alumnus_id)}
+    return {**{one.text: one.said for one in belongings}, **fields}
+
+
+def _joined(label: Any, one: Lines, other: Lines, told: Sequence[Mapping[str, Said]]) -> Row:
+    first, second = (
+        tuple(said.get(str(text)) for text in texts)
+        for said, texts in zip(told, (one, other), strict=True)
+    )
+    return Row(label, one, other, said=(first, second))
 
 
 def _beside() -> list[tuple[Any, Callable[[Mapping[str, Any]], Lines]]]:

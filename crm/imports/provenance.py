@@ -18,15 +18,11 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.models import AuditEntry, User
 from crm.alumni.models import Alumnus
-from crm.core.database import db
 from crm.core.extend import extensions
-from crm.core.viewer import Permission, Viewer
-from crm.imports.labels import SOURCES
 from crm.imports.layouts import LAYOUTS
 from crm.imports.models import FileWord, ImportLine, ImportRun
 from crm.imports.people.undoing import BACK
 from crm.imports.people.words import FIELDS
-from crm.imports.targets import LABELS
 
 FILE, STAFF, LINK, MERGE, UNKNOWN = "file", "staff", "link", "merge", "unknown"
 LATEST = 200
@@ -119,7 +115,7 @@ def _told(session: Session, person: Alumnus) -> Mapping[str, list[Said]]:
         for name, (before, after) in fields.items():
             found[name].append(Said(plain(after), source, at, **more))
             first[name] = plain(before)
-    made = _made(session, person)
+    made = made_of(session, person)
     if made is not None:
         for name in FIELDS:
             value = first.get(name, plain(getattr(person, name)))
@@ -132,6 +128,16 @@ Change = tuple[datetime, str, dict[str, Any], Mapping[str, Any]]
 
 
 def _by_files(session: Session, alumnus_id: int) -> list[Change]:
+    return [
+        (at, FILE, file, changes.get("fields", {}))
+        for at, file, changes in lines_of(session, alumnus_id)
+    ]
+
+
+def lines_of(
+    session: Session, alumnus_id: int
+) -> list[tuple[datetime, dict[str, Any], Mapping[str, Any]]]:
+    """What files changed of a record and still stands, the latest first: when, file, changes."""
     rows = session.execute(
         select(ImportLine, ImportRun)
         .join(ImportRun, ImportRun.id == ImportLine.import_id)
@@ -144,7 +150,7 @@ def _by_files(session: Session, alumnus_id: int) -> list[Change]:
         .limit(LATEST)
     )  # fmt: skip
     return [
-        (run.applied_at, FILE, _file(run, line.line), (line.changes or {}).get("fields", {}))
+        (run.applied_at, file_of(run, line.line), line.changes or {})
         for line, run in rows
         if run.applied_at is not None
     ]
@@ -172,14 +178,14 @@ def _both(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {name: (before.get(name), value) for name, value in detail.get("after", {}).items()}
 
 
-def _made(session: Session, person: Alumnus) -> dict[str, Any] | None:
+def made_of(session: Session, person: Alumnus) -> dict[str, Any] | None:
     """The file and line that the record came from, if that is known."""
     kind, _, number = (person.made_by or "").partition(":")
     run = session.get(ImportRun, int(number)) if kind == "import" and number.isdecimal() else None
-    return _file(run, person.made_line) if run is not None else None
+    return file_of(run, person.made_line) if run is not None else None
 
 
-def _file(run: ImportRun, line: int | None) -> dict[str, Any]:
+def file_of(run: ImportRun, line: int | None) -> dict[str, Any]:
     layout = LAYOUTS.get(run.layout or "")
     roster = layout is not None and layout.roster
     return {"who": run.filename, "import_id": run.id, "line": line, "education": roster}
@@ -195,12 +201,5 @@ def _otherwise(session: Session, alumnus_id: int) -> Mapping[str, list[Said]]:
     )
     found: dict[str, list[Said]] = defaultdict(list)
     for word, run in rows:
-        found[word.field].append(Said(word.value, FILE, word.at, **_file(run, word.line)))
+        found[word.field].append(Said(word.value, FILE, word.at, **file_of(run, word.line)))
     return found
-
-
-def panel(viewer: Viewer, person: Alumnus, at: datetime) -> Mapping[str, Any] | None:
-    """The block on a person's page, for those who may edit it."""
-    if not viewer.may(Permission.PEOPLE_EDIT):
-        return None
-    return {"standings": where_from(db.session(), person.id), "labels": LABELS, "words": SOURCES}

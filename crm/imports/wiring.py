@@ -12,9 +12,11 @@ from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from crm.imports import (
     background,
+    belongings,
     cli,
     district,
     fields,
+    labels,
     lineage,  # noqa: F401 - pages of its own on the schools' blueprint
     mapping_routes,
     provenance,
@@ -40,6 +42,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(mapping_routes.bp)
     app.register_blueprint(district.bp)
     jobs(app).register("imports.work", background.work)
+    app.jinja_env.globals["said_words"] = labels.SOURCES
     known = extensions(app)
     known.object_names["import"] = names_by(ImportRun.id, ImportRun.filename)
     known.references["import"] = queries.files_named
@@ -47,7 +50,7 @@ def init_app(app: Flask) -> None:
     known.derived["file_word"] = "alumnus_id in ({gone})"
     known.follow.add("file_word")
     known.alumnus_panels.append(
-        Panel("where-from", "crm/imports/_where_from.html", 95, provenance.panel)
+        Panel("where-from", "crm/imports/_where_from.html", 95, belongings.panel)
     )
     known.jobs.append(PeriodicJob("imports.tidy", DAY, background.tidy))
     known.derived["remembered_line"] = "alumnus_id in ({gone})"

@@ -89,7 +89,7 @@ class World:
             f"S-{n},Given{n},Family{n},201,2010,{self.address(n)},{out},{in_}\n"
             for n, out, in_ in lines
         )
-        run = self.bring(HEAD + text)
+        run = self.bring(HEAD + text, at=self.at)
         assert run.state is ImportState.APPLIED
         topics = {topic.key for topic in queries.topics(self.session)}
         for n in {n for n, out, _ in lines if out in YES} - self.told:
@@ -147,6 +147,8 @@ class World:
 @example(todo=[("file", [(1, "Y", "")]), ("merge", 0, 1), ("unmerge", 0)])
 @example(todo=[("file", [(2, "Y", "")]), ("undo", 1), ("undo", 0), ("file", [(2, "N", "Y")])])
 @example(todo=[("erase", 0), ("file", [(0, "N", "Y")])])
+@example(todo=[("merge", 0, 1), ("file", [(0, "Y", "")]), ("unmerge", 0)])
+@example(todo=[("merge", 0, 1), ("undo", 0), ("unmerge", 0)])
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -6,19 +6,28 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm.alumni.service import edit_profile
-from crm.core.viewer import SYSTEM
+from crm.accounts import roles
+from crm.accounts.access import viewer_for
+from crm.accounts.models import User
+from crm.alumni.models import ContactOwner
+from crm.alumni.service import edit_profile, put_email
+from crm.core.viewer import ROLE_PERMISSIONS, SYSTEM, Permission, Role
 from crm.duplicates import merging
+from crm.duplicates.finding import find_duplicates
+from crm.imports import belongings
+from crm.imports.belongings import addresses_from, schools_from
 from crm.imports.models import ImportRun
-from crm.imports.provenance import as_json
+from crm.imports.provenance import FILE, LINK, as_json
 from crm.imports.undoing import undo_import
 from crm.schools.models import School
 from tests.crm.imports.conftest import Bring, Command, bring, everybody, north, person, run
 from tests.crm.imports.test_layouts import table
+from tests.factories import Make
 
 __all__ = ["bring", "north", "run"]
 ROSTER = "Student_Number|First_Name|Last_Name|DOB|City|Grade_Level"
@@ -102,3 +111,46 @@ def test_the_page_and_the_command_tell_it(
     shown = run("people", "show", "--id", "1").report
     assert shown["where_from"]["family_name"]["who"] == "students.txt"
     assert run("people", "export", "--id", "1").report["record"]["where_from"]["city"]["line"] == 2
+
+
+def test_addresses_and_schools_name_who_said_them_on_the_page_and_beside_a_pair(
+    coordinator: FlaskClient, session: Session, bring: Bring, north: School, now: datetime
+) -> None:
+    head = "Student ID|First Name|Last Name|School|Class Year|Email"
+    made = bring(table(head, "2|Ada|Byron|201|2010|ada@mail.example"), "list.csv")
+    bring(table(head, "3|Ada|Byron|201|2010|a.byron@mail.example"), "club.csv")
+    first, second = everybody(session)
+    put_email(session, first, "own@mail.example", owner=ContactOwner.OWN, preferred=True,
+              source="link", at=now)  # fmt: skip
+    session.flush()
+    said = {b.text: b.said for b in addresses_from(session, first.id)}
+    assert (said["ada@mail.example"].source, said["ada@mail.example"].import_id) == (FILE, made.id)
+    assert said["own@mail.example"].source == LINK
+    (school,) = schools_from(session, first.id)
+    assert (school.text, school.said.who) == (f"{north.name} 2010", "list.csv")
+    page = BeautifulSoup(coordinator.get(f"/people/{first.id}").text, "html.parser")
+    rows = [" ".join(row.get_text(" ").split()) for row in page.select("details tbody tr")]
+    assert any(row.startswith(f"School {north.name} 2010 list.csv") for row in rows)
+    assert any(
+        row.startswith("Address own@mail.example the alumnus, by their link") for row in rows
+    )
+    find_duplicates(session, at=now, threshold=0.01)
+    pair = coordinator.get(f"/duplicates/{first.id}/{second.id}").text
+    told = " ".join(BeautifulSoup(pair, "html.parser").get_text(" ").split())
+    assert "own@mail.example the alumnus, by their link, Sep 15, 2026" in told
+    assert f"{north.name} 2010 list.csv" in told
+    assert f"{north.name} 2010 club.csv" in told
+
+
+def test_who_may_not_see_an_address_reads_it_nowhere_in_the_block(
+    login_as: Callable[[User], FlaskClient], make: Make, session: Session, now: datetime
+) -> None:
+    person = make.alumnus(email="hidden@mail.example")
+    granted = ROLE_PERMISSIONS[Role.LIAISON] - {Permission.CONTACT_VIEW}
+    roles.set_permissions(session, Role.LIAISON, granted, by=SYSTEM, at=now)
+    session.flush()
+    viewer = viewer_for(session, make.user(Role.LIAISON))
+    shown = belongings.panel(viewer, person, now)
+    assert shown is not None
+    assert shown["addresses"] == []
+    assert shown["schools"]
