@@ -169,9 +169,9 @@ def _around(answer: Answer, evidence: Evidence, at: datetime) -> Iterator[str]:
     if slot > at:
         yield gettext("There is room for another one from %(moment)s.", moment=moment_words(slot))
     local = at.astimezone(policy.zone_of(known.time_zone))
-    if policy.next_open(at, known.time_zone) > at:
+    if policy.next_open(at, known.time_zone, known.hours, known.window) > at:
         yield gettext(
-            "It is %(hour)s where they live; mail goes between 8 and 20 o’clock there.",
+            "It is %(hour)s where they live; mail does not go there at this time.",
             hour=f"{local:%H:%M}",
         )
 

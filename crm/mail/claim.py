@@ -27,11 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from crm.alumni.models import AlumnusChange
 from crm.consent.age import AgeRule
 from crm.core.database import UTCDateTime, given_rows, given_table, take_lock
 from crm.core.district import chosen
-from crm.mail import facts, policy
+from crm.mail import facts, policy, reasons
 from crm.mail.facts import Group, Place
+from crm.mail.hours import Hours, SendingHours, kept
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
 from crm.mail.transport import Guarantee, Transport
 
@@ -39,6 +41,7 @@ LOCK = 0x686F6D65
 """The advisory lock that claims take one after another ("home")."""
 FALLBACK = "en"
 HANDED_OVER = "handed over"
+EXIT = "exit"
 MESSAGE = cast(Table, Message.__table__)
 _SKIPS = {"id": Uuid(), "reason": Text()}
 _WAITS = {"id": Uuid(), "until": UTCDateTime()}
@@ -129,7 +132,7 @@ def _decide(
     """For each row its language and decision; rows left out stay queued for another batch."""
     written = facts.languages(session, group.version_id)
     held = facts.gated(session, rows, at)
-    age = chosen(session, AgeRule)
+    age, hours = chosen(session, AgeRule), chosen(session, SendingHours).hours
     found = []
     addresses: dict[tuple[str, str], int | None] = {}
     inside: set[str] = set()
@@ -142,7 +145,7 @@ def _decide(
         extra = (at,) * sent_now[row.alumnus_id] if row.alumnus_id else ()
         known = facts_of(
             row, language, held.get(row.id), age=age, duplicate=row.duplicate or shared,
-            extra=extra,
+            extra=extra, hours=hours,
         )  # fmt: skip
         decision = policy.decide(known, at=moment)
         if isinstance(decision, policy.Go):
@@ -163,6 +166,7 @@ def facts_of(
     age: AgeRule,
     duplicate: bool,
     extra: tuple[datetime, ...] = (),
+    hours: Hours = policy.USUAL,
 ) -> policy.Facts:
     """A row of facts as the policy takes them."""
     allowed = age.allows(
@@ -179,7 +183,8 @@ def facts_of(
         refusal=row.refusal if row.alumnus_id is not None else None, gate=gate,
         topic_paused_until=row.topic_paused_until,
         language=language, duplicate=duplicate, expires_at=row.expires_at,
-        sent=(*(row.sent or ()), *extra),
+        sent=(*(row.sent or ()), *extra), hours=hours, window=kept(row.send_window),
+        on_cap=row.on_cap or policy.DEFER,
     )  # fmt: skip
 
 
@@ -195,6 +200,19 @@ def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:
         return
     told = given_rows(_SKIPS, ({"id": i, "reason": why} for i, why in skips.items()))
     session.connection().execute(_skipping(), {**told, "moment": at})
+    session.connection().execute(_marking(), told)
+
+
+@cache
+def _marking() -> Any:
+    """Marks people as changed who leave what decided a message since the budget is used up."""
+    given = given_table(_SKIPS)
+    leaving = select(MESSAGE.c.alumnus_id).join(given, MESSAGE.c.id == given.c.id)
+    leaving = leaving.where(
+        MESSAGE.c.on_cap == EXIT, given.c.reason == reasons.CONTACT_BUDGET,
+        MESSAGE.c.alumnus_id.is_not(None),
+    )  # fmt: skip
+    return insert(cast(Table, AlumnusChange.__table__)).from_select(["alumnus_id"], leaving)
 
 
 @cache

@@ -119,7 +119,7 @@ def _facts(message: Any = Message) -> Select[Any]:
             message.expires_at, message.message_class, message.topic_key,
             # Nearly always empty, and then there is nothing to read.
             func.nullif(message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
-            message.language.label("asked_language"),
+            message.language.label("asked_language"), message.send_window, message.on_cap,
             Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
             Alumnus.class_year, Alumnus.graduated_on, _pupil(message).label("enrolled"),
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,
@@ -221,7 +221,9 @@ def imagine(
         column("no", Integer()), column("topic_key", Text()),
         column("message_class", Message.message_class.type), name="given",
     ).data([(no, topic, kind) for no, (topic, kind) in enumerate(kinds)])  # fmt: skip
-    none = {name: null() for name in ("expires_at", "language", "to_address")}
+    none = {
+        name: null() for name in ("expires_at", "language", "to_address", "send_window", "on_cap")
+    }
     columns = {
         "id": literal(NOBODY, Uuid()), "alumnus_id": literal(alumnus_id, BigInteger()),
         "origin": literal(origin), "not_before": literal(at, UTCDateTime()),

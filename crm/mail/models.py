@@ -96,7 +96,8 @@ class Message(Model):
     (`campaign:KEY`, `journey:KEY/STEP`, `ask:ID`, `link:PURPOSE`); `merge` holds what the content
     needs beyond the person's own fields. `batch_id`, `attempt`, `send_at` carry the batch fence.
     Staff mail (a sign-in code) has no alumnus but a `to_address` from the start; a `language` given
-    from the start is the one to prefer.
+    from the start is the one to prefer. `send_window` are hours of its own (`crm.mail.hours`), and
+    `on_cap` says what it does where the contact budget is used up (None: wait).
     """
 
     __tablename__ = "message"
@@ -125,6 +126,11 @@ class Message(Model):
             "origin",
             postgresql_where=text("to_address is not null"),
         ),
+        Index(
+            "ix_message_capped",
+            "alumnus_id",
+            postgresql_where=text("on_cap = 'exit' and state = 'skipped'"),
+        ),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -145,6 +151,8 @@ class Message(Model):
     queued_at: Mapped[datetime] = mapped_column(UTCDateTime())
     not_before: Mapped[datetime] = mapped_column(UTCDateTime())
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    send_window: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    on_cap: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     batch_id: Mapped[str | None]
     claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())

@@ -38,6 +38,7 @@ from crm.consent.queries import address_key
 from crm.core.district import chosen
 from crm.core.errors import Invalid
 from crm.mail import reasons
+from crm.mail.hours import Hours
 from crm.mail.models import Message, MessageAttachment, MessageClass, MessageState
 
 MAX_ATTACHMENT = 5 * 1024 * 1024
@@ -154,18 +155,22 @@ def queue_many(
     priority: int = 50,
     not_before: datetime | None = None,
     expires_at: datetime | None = None,
+    window: Hours | None = None,
+    on_cap: str | None = None,
 ) -> int:
     """Queue one message for each row of a select, in one statement; answers how many were new.
 
     The select has columns `alumnus_id` and `key`, and may have any of `origin`, `version_id`,
     `topic_key`, `merge`, `priority`, `not_before`, `expires_at`; what it lacks comes from the
-    keywords. A column `skip_reason` that is not null writes the row as skipped from the start
-    (a control group), so that every audience adds up. So is one for somebody who will be under 18
-    when it may go, unless the district lets it go to them.
+    keywords. `window` are hours of the messages' own, within the district's; an `on_cap` other
+    than `defer` skips at once whom the contact budget stops. A column `skip_reason` that is not
+    null writes the row as skipped from the start (a control group), so that every audience adds up.
+    So is one for somebody who will be under 18 when it may go, unless the district lets it go.
     """
     default: dict[str, Any] = {
         "origin": origin, "version_id": version_id, "topic_key": topic_key, "priority": priority,
         "not_before": not_before or at, "expires_at": expires_at, "merge": {},
+        "send_window": window.plain() if window else None, "on_cap": on_cap,
     }  # fmt: skip
     found = rows.subquery("found")
     rule = None if message_class is MessageClass.IMMEDIATE else chosen(session, AgeRule)
@@ -177,7 +182,12 @@ def queue_many(
     picked = select(*(column.label(name) for name, column in columns.items()))
     if young is not None:
         picked = picked.select_from(found.outerjoin(young, young.c.id == found.c.alumnus_id))
-    statement = insert(Message).from_select(list(columns), picked, include_defaults=False)
+    return _insert(session, list(columns), picked)
+
+
+def _insert(session: Session, columns: list[str], picked: Select[Any]) -> int:
+    """Write what was picked; answers how many were new."""
+    statement = insert(Message).from_select(columns, picked, include_defaults=False)
     done = session.execute(
         statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
     )

@@ -8,17 +8,21 @@ and quiet hours, but never goes to the dead nor to an address that bounced or co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from crm.consent.age import adult_on, under_age
 from crm.consent.models import SuppressionReason
 from crm.mail import reasons
+from crm.mail.hours import Hours, first_open
 from crm.mail.models import MessageClass
 
 DISTRICT_ZONE = "America/New_York"
-OPENS, CLOSES = time(8), time(20)
+USUAL = Hours()
+"""When mail goes where a district chose nothing else: between 8 and 20 o'clock."""
+OPENS, CLOSES = USUAL.opens, USUAL.closes
+DEFER = "defer"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Facts:
     """What the policy looks at. `sent` holds when recent marketing and asks went, oldest first.
 
     `for_minors` says that the district lets this message go to people under 18 (`AgeRule`).
+    `hours` are the district's, `window` the message's own. `on_cap` is what it does where the
+    contact budget is used up: `defer`, or anything else to be skipped at once.
     """
 
     message_class: MessageClass
@@ -65,6 +71,9 @@ class Facts:
     duplicate: bool = False
     expires_at: datetime | None = None
     sent: tuple[datetime, ...] = ()
+    hours: Hours = USUAL
+    window: Hours | None = None
+    on_cap: str = DEFER
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,9 @@ def _address_fault(facts: Facts) -> str | None:
 def _when(facts: Facts, at: datetime) -> Decision:
     """Go now, or wait for a free slot and an open hour, unless that would be too late."""
     free = slot_frees(facts.sent, at)
-    moment = next_open(max(free, at), facts.time_zone)
+    if free > at and facts.on_cap != DEFER:
+        return Skip(reasons.CONTACT_BUDGET)
+    moment = next_open(max(free, at), facts.time_zone, facts.hours, facts.window)
     if moment <= at:
         return Go()
     if facts.expires_at is not None and moment >= facts.expires_at:
@@ -185,14 +196,16 @@ def slot_frees(sent: tuple[datetime, ...], at: datetime) -> datetime:
     return free
 
 
-def next_open(at: datetime, time_zone: str | None) -> datetime:
-    """`at` if it is between 8 and 20 o'clock where the person lives, else the next 8 o'clock."""
+def next_open(
+    at: datetime, time_zone: str | None, hours: Hours = USUAL, window: Hours | None = None
+) -> datetime:
+    """`at` if it is open where the person lives, else the next moment that is.
+
+    A message's own window that never meets the district's hours gives way to them.
+    """
     zone = zone_of(time_zone)
-    local = at.astimezone(zone)
-    if OPENS <= local.time() < CLOSES:
-        return at
-    day = local.date() + timedelta(days=local.time() >= CLOSES)
-    return datetime.combine(day, OPENS, tzinfo=zone).astimezone(at.tzinfo)
+    found = first_open(at, zone, hours, window) if window is not None else None
+    return found or first_open(at, zone, hours) or at
 
 
 @lru_cache(maxsize=512)

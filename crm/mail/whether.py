@@ -21,6 +21,7 @@ from crm.consent.queries import topics
 from crm.core.district import chosen
 from crm.mail import facts, policy, reasons
 from crm.mail.claim import FALLBACK, facts_of
+from crm.mail.hours import Hours, SendingHours
 from crm.mail.models import MessageClass
 
 ORIGIN = "why:"
@@ -72,12 +73,14 @@ def answers(session: Session, alumnus_id: int, *, at: datetime) -> list[Answer]:
         session, alumnus_id, [(t.key if t else None, kind) for t, kind in offered], at=at,
         origin=ORIGIN,
     )  # fmt: skip
-    age = chosen(session, AgeRule)
-    return [_answer(topic, row, age, at) for (topic, _), row in zip(offered, rows, strict=True)]
+    age, hours = chosen(session, AgeRule), chosen(session, SendingHours).hours
+    return [
+        _answer(topic, row, age, hours, at) for (topic, _), row in zip(offered, rows, strict=True)
+    ]
 
 
-def _answer(topic: Topic | None, row: Row[Any], age: AgeRule, at: datetime) -> Answer:
-    known = facts_of(row, row.language or FALLBACK, None, age=age, duplicate=False)
+def _answer(topic: Topic | None, row: Row[Any], age: AgeRule, hours: Hours, at: datetime) -> Answer:
+    known = facts_of(row, row.language or FALLBACK, None, age=age, duplicate=False, hours=hours)
     decision = policy.decide(known, at=at)
     slot, opens = _ahead(known, at)
     return Answer(
@@ -106,7 +109,10 @@ def _ahead(known: policy.Facts, at: datetime) -> tuple[datetime | None, datetime
     """When the budget has room and when the day begins, of what would make it wait."""
     if known.message_class is MessageClass.IMMEDIATE:
         return None, None
-    slot, opens = policy.slot_frees(known.sent, at), policy.next_open(at, known.time_zone)
+    slot, opens = (
+        policy.slot_frees(known.sent, at),
+        policy.next_open(at, known.time_zone, known.hours),
+    )
     return (slot if slot > at else None), (opens if opens > at else None)
 
 

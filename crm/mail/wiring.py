@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.alumni.cli import people
 from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
 from crm.core.viewer import Permission
-from crm.mail import cli, finding, history, routes, upkeep
+from crm.mail import cli, finding, history, hours_routes, routes, upkeep  # noqa: F401
 from crm.web.wiring import csrf
 
 
@@ -25,6 +25,9 @@ def init_app(app: Flask) -> None:
         registry.navigation.append(
             NavEntry("mail.index", _("Mailbox"), "inbox", 850, Permission.MAILBOX)
         )
+    registry.settings_pages.append(
+        NavEntry("mail.hours", _("Sending hours"), "clock", 24, Permission.SETTINGS, _("Mail"))
+    )
     registry.jobs.append(PeriodicJob("mail.deliver", 30, upkeep.deliver_due))
     registry.jobs.append(PeriodicJob("mail.reconcile", 60, upkeep.settle))
     registry.query_fields.extend(finding.FIELDS)

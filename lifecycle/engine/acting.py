@@ -18,11 +18,14 @@ from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.marking import add_subjects, put_custom
 from crm.alumni.models import Alumnus
+from crm.core.district import chosen
 from crm.core.errors import NotFound
 from crm.mail.models import MessageClass
 from crm.mail.outbox import queue_many
+from lifecycle.calendar.choices import SchoolCalendar
 from lifecycle.engine.changes import MOMENT, let_in, these
 from lifecycle.engine.groups import Group
+from lifecycle.engine.holding import opening
 from lifecycle.journeys.entry import entry_key, kept_out
 from lifecycle.journeys.models import Enrollment, JourneyState, StaffTask
 from lifecycle.journeys.queries import document_of, find_journey, live_version
@@ -80,14 +83,19 @@ def _queue(session: Session, group: Group, step: Send, ids: Sequence[int], at: d
     version = content_version(session, key, number)
     if version is None:
         raise NotFound(f"There is no content called “{step.content}”.")
+    expires_at = at + timedelta(seconds=step.expires)
     rows: Any = select(Enrollment.alumnus_id, run_key(group).label("key")).where(
         Enrollment.id == these(ids)
     )
+    window = None
+    if group.document.window is not None:
+        window = group.document.window.hours(chosen(session, SchoolCalendar), at, expires_at)
+        rows = opening(session, rows, window, at)
     return queue_many(
         session, rows, message_class=MessageClass.MARKETING, at=at,
         origin=f"journey:{group.document.journey}/{step.id}", version_id=version.id,
-        topic_key=step.topic, priority=step.priority,
-        expires_at=at + timedelta(seconds=step.expires),
+        topic_key=step.topic, priority=step.priority, expires_at=expires_at, window=window,
+        on_cap=None if step.on_cap == "defer" else step.on_cap,
     )  # fmt: skip
 
 
@@ -126,7 +134,7 @@ def _enroll(
     document = document_of(version)
     why = kept_out(session, document, journey_id=journey.id, at=at)
     judged = select(Alumnus.id, why).where(Alumnus.id.in_(_people(ids)), why.is_not(None))
-    reasons: dict[int, str] = dict(row.tuple() for row in session.execute(judged))
+    reasons = {person: why for person, why in session.execute(judged)}  # noqa: C416 - rows
     places = select(Enrollment.id, Enrollment.alumnus_id).where(Enrollment.id == these(ids))
     told = {
         place: Told("not_entered", reasons[person])

@@ -24,7 +24,8 @@ from crm.core.viewer import Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.mail.reasons import STOPPED
 from crm.web.forms import Form
-from lifecycle.engine.changes import QUIETLY, let_in
+from lifecycle.engine.changes import QUIETLY
+from lifecycle.journeys.entering import let_in
 from lifecycle.journeys.entry import entry_key, kept_out
 from lifecycle.journeys.models import (
     IS_INSIDE,

@@ -7,28 +7,29 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Integer,
-    Select,
-    SmallInteger,
     String,
     and_,
     any_,
     case,
+    cast,
     func,
-    literal,
+    literal_column,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import id_array
 from crm.interactions.models import Interaction
-from lifecycle.journeys.definition import Document, delay
+from crm.mail.models import Message
+from crm.mail.reasons import CONTACT_BUDGET
+from lifecycle.journeys.definition import Document
+from lifecycle.journeys.entering import MOMENT as MOMENT
+from lifecycle.journeys.entering import let_in as let_in
 from lifecycle.journeys.entry import entrants, meaning
 from lifecycle.journeys.models import (
     IS_INSIDE,
@@ -42,11 +43,6 @@ from lifecycle.journeys.models import (
 from lifecycle.journeys.steps import ANY
 
 QUIETLY = {"synchronize_session": False, "preserve_rowcount": True}
-MOMENT = Enrollment.wake_at.type
-ENTERED = [
-    "alumnus_id", "entry_key", "journey_id", "version_id", "state", "step_no", "seq", "wake_at",
-    "anchor_at", "entered_at", "origin",
-]  # fmt: skip
 
 
 def these(ids: Sequence[int]) -> ColumnElement[Any]:
@@ -67,48 +63,24 @@ def enter(
     at: datetime,
     among: ColumnElement[bool],
 ) -> int:
-    """Let in those people `among` alumni who may enter now; answers how many did.
-
-    In the order of their ids, so that two workers never wait for one another in a circle.
-    """
-    who = entrants(session, document, journey_id=version.journey_id, at=at)
+    """Let in those people `among` alumni who may enter now; answers how many did."""
+    since = version.events_from or version.published_at
+    who = entrants(session, document, journey_id=version.journey_id, at=at, since=since)
     return let_in(session, version, document, at, who.where(among))
 
 
-def let_in(
-    session: Session, version: JourneyVersion, document: Document, at: datetime, who: Select[Any],
-    *, origin: str | None = None,
-) -> int:  # fmt: skip
-    """Let in `who` (`alumnus_id` and `entry_key`, of `Alumnus`); answers how many entered."""
-    found = who.order_by(Alumnus.id).subquery("found")
-    wake_at = at + delay(document.steps[0])
-    chosen = select(
-        found.c.alumnus_id,
-        found.c.entry_key,
-        literal(version.journey_id, BigInteger),
-        literal(version.id, BigInteger),
-        literal(EnrollmentState.WAITING.value),
-        literal(0, SmallInteger),
-        literal(0, Integer),
-        literal(wake_at, MOMENT),
-        literal(at, MOMENT),
-        literal(at, MOMENT),
-        literal(origin, String),
-    )
-    statement = insert(Enrollment).from_select(ENTERED, chosen, include_defaults=False)
-    return rows(session, statement.on_conflict_do_nothing())
-
-
 def note_goals(session: Session, ids: Sequence[int], at: datetime) -> int:
-    """Note on people inside a journey that its goal happened since they entered."""
+    """Note that the goal of a journey happened since people entered, while it counts for them."""
     kind = JourneyVersion.document["goal"].astext
+    within = cast(JourneyVersion.document["goal_within"].astext, Integer)
+    until = Enrollment.entered_at + func.make_interval(0, 0, 0, 0, 0, 0, within)
     reached = (
         select(Enrollment.id, func.min(Interaction.occurred_at).label("moment"))
         .join(JourneyVersion, JourneyVersion.id == Enrollment.version_id)
         .join(Interaction, Interaction.alumnus_id == Enrollment.alumnus_id)
         .where(
             Enrollment.alumnus_id == these(ids),
-            IS_INSIDE,
+            or_(IS_INSIDE, Interaction.occurred_at <= until),
             Enrollment.goal_at.is_(None),
             Interaction.kind == kind,
             Interaction.machine.is_(False),
@@ -158,6 +130,26 @@ def end_departed(session: Session, ids: Sequence[int], at: datetime) -> int:
         .values(state=EnrollmentState.ENDED, ended_at=at, end_reason=reason)
     )
     return rows(session, statement)
+
+
+def end_capped(session: Session, ids: Sequence[int], at: datetime) -> int:
+    """Let out people whose message the contact budget stopped, where its step says so."""
+    capped = (
+        select(func.split_part(Message.key, ":", 3))
+        .where(
+            Message.alumnus_id == these(ids),
+            Message.on_cap == literal_column("'exit'"),
+            Message.state == literal_column("'skipped'"),
+            Message.reason == CONTACT_BUDGET,
+            Message.origin.startswith("journey:"),
+        )
+        .scalar_subquery()
+    )
+    statement = update(Enrollment).where(
+        Enrollment.alumnus_id == these(ids), IS_WAITING, cast(Enrollment.id, String).in_(capped)
+    )
+    values = {"state": EnrollmentState.ENDED, "ended_at": at, "end_reason": "cap"}
+    return rows(session, statement.values(values))
 
 
 def versions_with_exits(session: Session, ids: Sequence[int]) -> Sequence[JourneyVersion]:

@@ -1,4 +1,4 @@
-"""Holds people at a step until a day that is another moment in each time zone."""
+"""Holds people, or their messages, until a moment that is another one in each time zone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, select, update
+from sqlalchemy import BigInteger, Select, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import UTCDateTime, rows_of
 from crm.core.district import chosen
-from crm.mail.policy import zone_of
+from crm.mail.hours import Hours, SendingHours
+from crm.mail.policy import next_open, zone_of
 from lifecycle.calendar.choices import SchoolCalendar
 from lifecycle.engine.changes import QUIETLY, these
 from lifecycle.journeys.models import Enrollment
@@ -49,3 +50,19 @@ def hold(session: Session, step: WaitUntil, ids: Sequence[int], at: datetime) ->
         statement = update(Enrollment).where(Enrollment.id == given.c.id)
         session.execute(statement.values(wake_at=given.c.until), values, execution_options=QUIETLY)
     return over
+
+
+def opening(session: Session, rows: Select[Any], window: Hours, at: datetime) -> Select[Any]:
+    """Messages to enrollments, each not before the window opens where its reader lives."""
+    rows = rows.join(Alumnus, Alumnus.id == Enrollment.alumnus_id)
+    zones = session.scalars(rows.with_only_columns(Alumnus.time_zone).distinct()).all()
+    district = chosen(session, SendingHours).hours
+    moments = {zone: next_open(at, zone, district, window) for zone in zones}
+    elsewhere = literal(next_open(at, None, district, window), UTCDateTime())
+    known = [
+        (Alumnus.time_zone == zone, literal(moment, UTCDateTime()))
+        for zone, moment in moments.items()
+        if zone is not None
+    ]
+    opens = case(*known, else_=elsewhere) if known else elsewhere
+    return rows.add_columns(opens.label("not_before"))

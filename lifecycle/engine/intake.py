@@ -20,6 +20,7 @@ from lifecycle.continuum.definition import continuum
 from lifecycle.continuum.models import Standing
 from lifecycle.continuum.service import latest_edition, sweep_batch
 from lifecycle.engine.changes import (
+    end_capped,
     end_departed,
     end_exits,
     enter,
@@ -79,6 +80,7 @@ def follow_changes(session: Session, at: datetime, report: AdvanceReport) -> Non
         note_goals(session, swept.ids, at)
         wake(session, swept.ids, at)
         report.ended += end_departed(session, swept.ids, at)
+        report.ended += end_capped(session, swept.ids, at)
         for version in versions_with_exits(session, swept.ids):
             _let_out(session, version, swept.ids, at, report)
         for _, version in live_journeys(session):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lifecycle.journeys.definition import Document
-from lifecycle.journeys.steps import DAY, Enroll, Exit, Send, Step, Wait, WaitFor
+from lifecycle.journeys.steps import DAY, Enroll, Exit, Send, Step, Wait, WaitFor, spelled
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,14 @@ class Fault:
 
 def graph_faults(document: Document) -> list[Fault]:
     """Every fault in how the steps hang together: names, reach, ends, loops without time."""
-    faults = [*_names(document), *_reentry(document), *_itself(document), *_messages(document)]
+    faults = [
+        *_names(document),
+        *_entry(document),
+        *_reentry(document),
+        *_itself(document),
+        *_messages(document),
+        *_shut(document),
+    ]
     if faults:
         return faults
     return [*_unreached(document), *_endless(document), *_timeless(document)]
@@ -61,6 +68,37 @@ def _messages(document: Document) -> Iterator[Fault]:
     for number, step in enumerate(document.steps):
         if isinstance(step, WaitFor) and step.of is not None and step.of not in sending:
             yield Fault(f"`of:` names a step that sends; “{step.of}” is none", number, ("of",))
+
+
+def _shut(document: Document) -> Iterator[Fault]:
+    """Messages that would expire while the journey's window is shut."""
+    if document.window is None:
+        return
+    shut = document.window.longest_shut
+    for number, step in enumerate(document.steps):
+        if isinstance(step, Send) and step.expires <= shut:
+            told = f"it expires in {spelled(step.expires)}, but the window is shut for up to "
+            yield Fault(f"{told}{-(-shut // 3600)}h", number, ("expires",))
+
+
+def _entry(document: Document) -> Iterator[Fault]:
+    """What lets people in, and what does not go together in it."""
+    enter = document.enter
+    named = [w for w in ("move", "interaction", "date") if getattr(enter, w) is not None]
+    if len(named) > 1:
+        yield Fault(f"only one of {' and '.join(named)} lets people in", path=("enter", named[1]))
+    if not named and enter.when is None and not enter.by_hand:
+        yield Fault("say who enters: `when:`, `move:`, `interaction:`, `date:` or `by_hand: true`",
+                    path=("enter",))  # fmt: skip
+    for word in ("before", "years"):
+        if getattr(enter, word) and enter.date is None:
+            yield Fault(f"`{word}:` goes with `date:` only", path=("enter", word))
+    if enter.reentry == "each" and not enter.listens:
+        yield Fault("reentry each goes with `move:` or `interaction:`", path=("enter", "reentry"))
+    if enter.date is not None and enter.reentry == "after_exit":
+        yield Fault("a date lets people in once or yearly", path=("enter", "reentry"))
+    if enter.holdout is not None and document.goal is None:
+        yield Fault("a hold-out needs a `goal:` to compare by", path=("enter", "holdout"))
 
 
 def _reentry(document: Document) -> Iterator[Fault]:

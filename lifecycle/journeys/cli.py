@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from crm.alumni.queries import resolve_person
 from crm.core import clock
 from crm.core.cli import reporting, say
 from crm.core.database import db
 from crm.core.errors import NotFound, Refused
 from crm.core.viewer import SYSTEM
 from lifecycle.journeys import queries, service
+from lifecycle.journeys.comparing import comparisons
+from lifecycle.journeys.hand import enter_by_hand
 from lifecycle.journeys.models import Journey
 from lifecycle.journeys.reading import LARGEST
 
@@ -113,6 +117,33 @@ def _acting(verb: Any, key: str) -> dict[str, Any]:
     verb(session, journey, by=SYSTEM, at=clock.now())
     session.commit()
     return {"key": key, "state": journey.state.value, **queries.totals(session, journey, SYSTEM)}
+
+
+@journeys.command("enter")
+@click.argument("key")
+@click.option("--id", "person", required=True, help="External id (system:value) or our own.")
+@reporting
+def enter(key: str, person: str) -> dict[str, Any]:
+    """Let one person in by hand, past the entry query."""
+    session = db.session()
+    alumnus_id = resolve_person(session, person)
+    journey = enter_by_hand(session, key, alumnus_id, by=SYSTEM, at=clock.now())
+    session.commit()
+    return {"key": journey.key, "id": alumnus_id}
+
+
+@journeys.command("report")
+@click.argument("key")
+@reporting
+def report(key: str) -> dict[str, Any]:
+    """What a journey did, and what it changed against those kept aside."""
+    session, at = db.session(), clock.now()
+    journey = queries.load_journey(session, key)
+    found = comparisons(session, journey, SYSTEM, at)
+    return {
+        "key": key, **queries.totals(session, journey, SYSTEM),
+        "lift": {arm.value: asdict(one) for arm, one in found.items()},
+    }  # fmt: skip
 
 
 @journeys.command("pause")

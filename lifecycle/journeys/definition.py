@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from lifecycle.journeys.steps import (
     Kind,
@@ -19,24 +19,52 @@ from lifecycle.journeys.steps import (
     Wait,
     WaitFor,
 )
+from lifecycle.journeys.windows import Window
 
 MOST_STEPS = 200
+
+
+def percent(value: Any) -> Any:
+    """`10%` as 10."""
+    text = value.strip().removesuffix("%").strip() if isinstance(value, str) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else value
 
 
 class Enter(Part):
     """Who enters, and how often the same person may.
 
+    By the query `when`; or by a `move` (`stage:involved`), an `interaction` or a `date` of the year
+    (`before` it by so much, in these `years` after it only), and then only those whom `when` means
+    too. `by_hand` alone: nobody by themselves.
+
     `once` ever; `yearly` at most once in a calendar year; `after_exit` again `gap` after the last
-    end.
+    end; `each` for each move or interaction. `holdout` keeps so many percent aside for comparison;
+    `everyone` takes in the district's control group as well.
     """
 
-    when: Query
-    reentry: Literal["once", "yearly", "after_exit"] = "once"
+    when: Query | None = None
+    move: Annotated[str, Field(pattern=r"^(stage|phase):[a-z_]{1,40}$")] | None = None
+    interaction: Kind | None = None
+    date: Literal["graduation", "birthday"] | None = None
+    before: Seconds | None = None
+    years: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(), max_length=50)
+    by_hand: bool = False
+    reentry: Literal["once", "yearly", "after_exit", "each"] = "once"
     gap: Seconds | None = None
+    holdout: Annotated[int, BeforeValidator(percent), Field(ge=1, le=50)] | None = None
+    everyone: bool = False
+
+    @property
+    def listens(self) -> str:
+        """What lets people in as it happens; empty for a query, a date or the hand."""
+        return self.move or self.interaction or ""
 
 
 class Document(Part):
-    """A whole journey. `serves` names a district goal, `goal` the interaction that is success."""
+    """A whole journey. `serves` names a district goal, `goal` the interaction that is success,
+    which counts for `goal_within` after entering even where the way has ended (or, without one,
+    for as long as somebody is inside); `window` is when its messages may go.
+    """
 
     journey: Name
     name: str = Field(min_length=1, max_length=120)
@@ -44,6 +72,8 @@ class Document(Part):
     enter: Enter
     exit: Query | None = None
     goal: Kind | None = None
+    goal_within: Seconds | None = None
+    window: Window | None = None
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MOST_STEPS)
 
     @property

@@ -12,6 +12,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     null,
@@ -26,6 +27,7 @@ from crm.core.viewer import SYSTEM
 from crm.query import compile_query
 from lifecycle.journeys.definition import Document
 from lifecycle.journeys.models import IS_INSIDE, Enrollment
+from lifecycle.journeys.occasions import occasion
 
 
 def meaning(session: Session, query: str, at: datetime) -> ColumnElement[bool]:
@@ -34,18 +36,36 @@ def meaning(session: Session, query: str, at: datetime) -> ColumnElement[bool]:
 
 
 def entrants(
-    session: Session, document: Document, *, journey_id: int | None, at: datetime
+    session: Session,
+    document: Document,
+    *,
+    journey_id: int | None,
+    at: datetime,
+    since: datetime | None = None,
 ) -> Select[Any]:
     """People who would enter now, as `alumnus_id` and `entry_key`; the dead do not.
 
-    `journey_id` is None for a journey that has never been published, which nobody is in.
+    `journey_id` is None for a journey that has never been published, which nobody is in. `since`
+    is from when on moves and interactions let people in.
     """
-    conditions = [meaning(session, document.enter.when, at), Alumnus.deceased.is_(False)]
+    enter = document.enter
+    conditions: list[ColumnElement[bool]] = [Alumnus.deceased.is_(False)]
+    if enter.when is not None:
+        conditions.append(meaning(session, enter.when, at))
+    found = occasion(enter, journey_id=journey_id, since=since or at, at=at)
+    if found is not None:
+        conditions.append(found.there)
+    elif enter.when is None or enter.by_hand:
+        conditions.append(false())
     if document.exit:
         conditions.append(meaning(session, document.exit, at).is_not(true()))
     if journey_id is not None:
         conditions.append(~_been(document, journey_id, at))
     key = entry_key(document, journey_id=journey_id, at=at)
+    if found is not None and (
+        enter.reentry == "each" or (enter.date and enter.reentry == "yearly")
+    ):
+        key = found.key
     return select(Alumnus.id.label("alumnus_id"), key.label("entry_key")).where(*conditions)
 
 
@@ -53,7 +73,8 @@ def entry_key(document: Document, *, journey_id: int | None, at: datetime) -> Co
     """What bounds how often a person enters, as an expression on `Alumnus`."""
     if document.enter.reentry == "yearly":
         return literal(str(at.year))
-    if document.enter.reentry == "after_exit" and journey_id is not None:
+    again = document.enter.reentry in ("after_exit", "each")
+    if again and journey_id is not None:
         mine = Enrollment.journey_id == journey_id, Enrollment.alumnus_id == Alumnus.id
         before = select(func.count()).where(*mine).correlate(Alumnus).scalar_subquery()
         return cast(before + 1, String)
@@ -84,6 +105,8 @@ def _bars(document: Document, at: datetime) -> list[ColumnElement[bool]]:
     enter = document.enter
     if enter.reentry == "once":
         return []
+    if enter.reentry == "each" or enter.date is not None:
+        return [IS_INSIDE]
     inside = IS_INSIDE
     if enter.reentry == "yearly":
         return [inside | (Enrollment.entry_key == str(at.year))]

@@ -17,7 +17,13 @@ from crm.core.viewer import Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.mail.reasons import sentence
 from lifecycle.journeys.models import Enrollment, EnrollmentState, Journey, StepRun
-from lifecycle.journeys.queries import document_of, enrollments_of, messages_of, runs_of
+from lifecycle.journeys.queries import (
+    document_of,
+    enrollments_of,
+    live_journeys,
+    messages_of,
+    runs_of,
+)
 from lifecycle.journeys.words import PLACES, end_words, place_words, run_words
 
 
@@ -33,9 +39,14 @@ class Way:
     steps: Sequence[tuple[datetime, str]]
 
     @property
-    def by_hand(self) -> bool:
-        """Whether a bulk change let the person in, and not the entry query."""
-        return (self.enrollment.origin or "").startswith("bulk:")
+    def let_in_by(self) -> str:
+        """Who let the person in, where the journey did not by itself."""
+        sort, _colon, key = (self.enrollment.origin or "").partition(":")
+        words = {
+            "bulk": _("Let in by hand, by a bulk change."), "hand": _("Let in by hand."),
+            "journey": _("Let in by the journey “%(key)s”.", key=key),
+        }  # fmt: skip
+        return words.get(sort, "")
 
 
 def ways_of(session: Session, alumnus_id: int) -> list[Way]:
@@ -89,7 +100,10 @@ def alumnus_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str
     if not viewer.may(Permission.JOURNEYS_VIEW):
         return None
     ways = ways_of(db.session(), alumnus.id)
-    return {"ways": ways} if ways else None
+    open_to = [journey for journey, _version in live_journeys(db.session())]
+    if not viewer.may(Permission.JOURNEYS_EDIT) or alumnus.deceased:
+        open_to = []
+    return {"ways": ways, "open_to": open_to, "alumnus": alumnus} if ways or open_to else None
 
 
 def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
@@ -100,7 +114,7 @@ def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
             name=way.journey.name, no=way.version_no, day=_day(way.enrollment.entered_at),
             standing=way.standing,
         )  # fmt: skip
-        if way.by_hand:
-            yield _("Let in by hand, by a bulk change.")
+        if way.let_in_by:
+            yield way.let_in_by
         for moment, told in way.steps:
             yield _("%(day)s: %(told)s", day=_day(moment), told=told)

@@ -37,7 +37,10 @@ def entered(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
 def _enrolled(match: FieldMatch, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     journey = select(Journey.id).where(Journey.key == match.low).scalar_subquery()
     return exists().where(
-        Enrollment.alumnus_id == Alumnus.id, Enrollment.journey_id == journey, *more
+        Enrollment.alumnus_id == Alumnus.id,
+        Enrollment.journey_id == journey,
+        Enrollment.arm.is_(None),
+        *more,
     )
 
 
@@ -67,7 +70,8 @@ ENROLLED = QueryRows(
         date("goal", _("Goal reached"), in_time(Enrollment.goal_at)),
         flag("has:goal", _("Goal reached"), lambda: Enrollment.goal_at.is_not(None)),
     ],
-    belongs=lambda: (Journey.id == Enrollment.journey_id,), default="journey",
+    belongs=lambda: (Journey.id == Enrollment.journey_id, Enrollment.arm.is_(None)),
+    default="journey",
     totals=(times(_("How many")),), example="enrolled(journey:welcome has:goal ended:1y)",
 )  # fmt: skip
 STEPPED = QueryRows(

@@ -38,6 +38,13 @@ class EnrollmentState(StrEnum):
     ENDED = "ended"
 
 
+class Arm(StrEnum):
+    """For which comparison somebody is kept aside, instead of going the way."""
+
+    JOURNEY = "journey"
+    DISTRICT = "district"
+
+
 class Journey(Model):
     """An automated program; `live_version_id` is what new people enter.
 
@@ -62,7 +69,9 @@ class Journey(Model):
 class JourneyVersion(Model):
     """An immutable definition: canonical JSON, its fingerprint, and the YAML it was written in.
 
-    `steps` is how many steps the document has.
+    `steps` is how many steps the document has. `events_from` is since when the journey listens to
+    what lets people in (a version that listens to the same goes on from the one before).
+    `takeover` says what becomes of those inside older versions; None: they stay on them.
     """
 
     __tablename__ = "journey_version"
@@ -77,6 +86,8 @@ class JourneyVersion(Model):
     steps: Mapped[int] = mapped_column(SmallInteger)
     published_at: Mapped[datetime] = mapped_column(UTCDateTime())
     published_by: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    events_from: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    takeover: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class Enrollment(Model):
@@ -86,7 +97,8 @@ class Enrollment(Model):
     wait began. `entry_key` bounds re-entry: `once`, a year, an occurrence. `goal_at` is when the
     goal of the journey was reached while the person was in it. A stuck one keeps its fault in
     `end_reason`. `origin` names the bulk change or the journey that let the person in;
-    None: the entry query did.
+    None: the entry query did. `arm` says that somebody was kept aside for comparison: such a row
+    has ended when it begins.
     """
 
     __tablename__ = "enrollment"
@@ -133,6 +145,7 @@ class Enrollment(Model):
     end_reason: Mapped[str | None]
     goal_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     origin: Mapped[str | None]
+    arm: Mapped[Arm | None] = mapped_column(Choice(Arm))
 
 
 # Written into the statement rather than bound, so that the partial indices can be used for it.

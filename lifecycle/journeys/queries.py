@@ -106,7 +106,7 @@ def document_of(version: JourneyVersion) -> Document:
     return stored(version.document)
 
 
-def _scoped(statement: Any, column: Any, viewer: Viewer) -> Any:
+def scoped(statement: Any, column: Any, viewer: Viewer) -> Any:
     """The statement within the viewer's wall; the whole district needs no join at all."""
     if viewer.sees_district and viewer.may(Permission.BLOCKED_VIEW):
         return statement
@@ -122,8 +122,8 @@ def inside_by_step(
         statement = select(Enrollment.step_no, func.count().label("number")).where(
             Enrollment.version_id == version.id, condition
         )
-        scoped = _scoped(statement, Enrollment.alumnus_id, viewer).group_by(Enrollment.step_no)
-        found |= {(row.step_no, state): row.number for row in session.execute(scoped)}
+        inside = scoped(statement, Enrollment.alumnus_id, viewer).group_by(Enrollment.step_no)
+        found |= {(row.step_no, state): row.number for row in session.execute(inside)}
     return found
 
 
@@ -136,9 +136,9 @@ def totals(session: Session, journey: Journey, viewer: Viewer) -> dict[str, int]
         func.count().filter(state == EnrollmentState.STUCK),
         func.count().filter(state == EnrollmentState.ENDED),
         func.count(Enrollment.goal_at),
-    ).where(Enrollment.journey_id == journey.id)
+    ).where(Enrollment.journey_id == journey.id, Enrollment.arm.is_(None))
     names = ("entered", "inside", "stuck", "ended", "goal")
-    row = session.execute(_scoped(statement, Enrollment.alumnus_id, viewer)).one()
+    row = session.execute(scoped(statement, Enrollment.alumnus_id, viewer)).one()
     return dict(zip(names, row, strict=True))
 
 
@@ -150,9 +150,9 @@ def sends_of(
     statement = select(Message.origin, Message.state, Message.reason, func.count()).where(
         Message.origin.in_(origins)
     )
-    scoped = _scoped(statement, Message.alumnus_id, viewer)
+    within = scoped(statement, Message.alumnus_id, viewer)
     found = {step: Sends() for step in steps}
-    grouped = scoped.group_by(Message.origin, Message.state, Message.reason)
+    grouped = within.group_by(Message.origin, Message.state, Message.reason)
     for origin, state, reason, number in session.execute(grouped):
         sends = found[origins[origin]]
         if state in WAITING:

@@ -14,6 +14,7 @@ from crm.core.errors import Refused
 from lifecycle.journeys.checks import Fault, graph_faults
 from lifecycle.journeys.definition import Document
 from lifecycle.journeys.shorthand import KINDS, WRITTEN, canonical_step
+from lifecycle.journeys.windows import canonical_window
 
 LARGEST = 100_000
 DEEPEST = 10
@@ -144,6 +145,13 @@ def _plain_form(source: Source) -> dict[str, Any]:
     value = dict(source.value)
     if isinstance(value.get("enter"), str):
         value["enter"] = {"when": value["enter"]}
+    if isinstance(value.get("goal"), Mapping):
+        goal = dict(value["goal"])
+        value["goal"] = goal.pop("event", None)
+        value["goal_within"] = goal.pop("within", None)
+        value |= {f"goal.{name}": thing for name, thing in goal.items()}
+    if "window" in value:
+        value["window"] = canonical_window(value["window"])
     steps = value.get("steps")
     if isinstance(steps, list):
         value["steps"] = list(_steps(steps, source))
@@ -172,6 +180,8 @@ def _source_path(where: Sequence[str | int]) -> Path:
     path = list(where)
     if len(path) > 2 and path[0] == "steps":
         del path[2]  # the kind, by which the step's form was chosen
+    if path[:1] == ["window"]:
+        return tuple("hours" if part in ("opens", "closes") else part for part in path)
     if path[:1] != ["steps"]:
         return tuple(path)
     return tuple(

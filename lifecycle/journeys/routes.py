@@ -16,12 +16,14 @@ from crm.core.viewer import Permission
 from crm.mail.reasons import sentence
 from crm.query.sentence import said
 from lifecycle.journeys import queries, service
+from lifecycle.journeys.comparing import comparisons
 from lifecycle.journeys.forms import JourneyForm
 from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
 from lifecycle.journeys.reading import LARGEST
 from lifecycle.journeys.starters import starter_text, starters
 from lifecycle.journeys.views import journey_view, picture
-from lifecycle.journeys.words import STATES, TONES, kind_words, step_words
+from lifecycle.journeys.windows import spelled_window
+from lifecycle.journeys.words import STATES, TONES, entry_words, kind_words, step_words
 
 bp = Blueprint("journeys", __name__, url_prefix="/journeys")
 
@@ -31,7 +33,7 @@ def words() -> dict[str, Any]:
     """What every journey template needs to name things."""
     return {
         "journey_states": STATES, "journey_tones": TONES, "reason_sentence": sentence,
-        "journey_deed": kind_words,
+        "journey_deed": kind_words, "journey_entry": entry_words, "journey_window": spelled_window,
     }  # fmt: skip
 
 
@@ -87,7 +89,7 @@ def check() -> Any:
         return _refused(form, error)
     form.text.data = text
     context = QueryContext(db.session(), current_viewer(), clock.now())
-    says = said(found.document.enter.when, context)
+    says = said(found.document.enter.when or "", context)
     return render_template(
         "lifecycle/journeys/check.html", form=form, found=found, words=step_words, says=says
     )
@@ -126,9 +128,10 @@ def detail(key: str) -> str:
     return render_template(
         "lifecycle/journeys/detail.html", journey=journey, version=version,
         view=journey_view(session, journey, viewer, at), document=document,
-        says=said(document.enter.when, QueryContext(session, viewer, at)),
+        says=said(document.enter.when or "", QueryContext(session, viewer, at)),
         versions=queries.versions_of(session, journey),
         steps=picture(session, journey, version, viewer, at),
+        lifts=comparisons(session, journey, viewer, at),
     )  # fmt: skip
 
 

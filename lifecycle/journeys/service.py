@@ -86,7 +86,7 @@ def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime)
     version = JourneyVersion(
         journey_id=journey.id, no=(session.scalar(last) or 0) + 1, document=document.canonical,
         sha256=document.sha256, source=text, steps=len(document.steps), published_at=at,
-        published_by=by.user_id,
+        published_by=by.user_id, events_from=_listening(live, document, at),
     )  # fmt: skip
     session.add(version)
     session.flush()
@@ -96,6 +96,13 @@ def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime)
     )
     session.flush()
     return Published(journey, version, created=True)
+
+
+def _listening(live: JourneyVersion | None, document: Document, at: datetime) -> datetime:
+    """Since when what happens lets people in: a version that listens to the same goes on."""
+    if live is not None and document_of(live).enter.listens == document.enter.listens:
+        return live.events_from or live.published_at
+    return at
 
 
 def _journey(session: Session, document: Document, at: datetime) -> Journey:

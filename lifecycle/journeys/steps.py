@@ -55,7 +55,11 @@ class Part(BaseModel):
 
 
 class Send(Part):
-    """Queue one message: the newest version of a content, or the one pinned by `key@no`."""
+    """Queue one message: the newest version of a content, or the one pinned by `key@no`.
+
+    `on_cap` is what follows where the contact budget is used up: wait until `expires`, be skipped,
+    or be skipped and let out of the journey.
+    """
 
     kind: Literal["send"] = "send"
     id: Name
@@ -63,6 +67,7 @@ class Send(Part):
     topic: Name
     priority: int = Field(default=50, ge=0, le=100)
     expires: Seconds = 14 * DAY
+    on_cap: Literal["defer", "skip", "exit"] = "defer"
     next: Name
 
     @property

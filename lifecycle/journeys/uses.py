@@ -44,7 +44,8 @@ def journey_origins(session: Session) -> list[tuple[str, str]]:
 
 def queries_of(document: Document) -> Iterator[str]:
     """Every query in a journey: who enters, who is let out, who takes which way."""
-    yield document.enter.when
+    if document.enter.when is not None:
+        yield document.enter.when
     if document.exit is not None:
         yield document.exit
     for step in document.steps:

@@ -9,7 +9,13 @@ from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission
 from lifecycle.calendar.extend import calendar_changed
-from lifecycle.journeys import gates, models, task_routes, tasks  # noqa: F401 - tables, routes
+from lifecycle.journeys import (  # noqa: F401 - tables, routes
+    gates,
+    models,
+    people_routes,
+    task_routes,
+    tasks,
+)
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
@@ -43,6 +49,12 @@ def init_app(app: Flask) -> None:
     known.navigation.append(
         NavEntry("journeys.index", _("Journeys"), "signpost-split", 50, Permission.JOURNEYS_VIEW)
     )
+    known.settings_pages.append(
+        NavEntry(
+            "journeys.control_group", _("Control group"), "people", 26, Permission.SETTINGS,
+            _("Mail"),
+        )
+    )  # fmt: skip
     known.first_steps.append(first_step)
     known.todo.extend([to_do, tasks.to_do])
     known.query_users.append(journeys_that_name)

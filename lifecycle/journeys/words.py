@@ -7,9 +7,10 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from lifecycle.journeys.definition import Document
+from lifecycle.journeys.definition import Document, Enter
 from lifecycle.journeys.models import EnrollmentState, JourneyState, StepRun
 from lifecycle.journeys.steps import (
+    ANY,
     AskFor,
     Branch,
     Enroll,
@@ -64,6 +65,8 @@ ENDS: dict[str, Any] = {
     "done": lazy_gettext("went all the way"),
     "exit": lazy_gettext("matched the exit rule"),
     "stopped": lazy_gettext("the journey was stopped"),
+    "control": lazy_gettext("kept aside for comparison, so nothing was sent"),
+    "cap": lazy_gettext("they got as much mail as one person may get"),
     "merged": lazy_gettext("the record became part of another one"),
     "deceased": lazy_gettext("the person died"),
     "taken_back": lazy_gettext("the bulk change that let them in was taken back"),
@@ -72,7 +75,35 @@ ENDS: dict[str, Any] = {
 
 def kind_words(kind: str) -> str:
     """What somebody does when an interaction of the kind is recorded."""
+    if kind == ANY:
+        return _("does anything with us")
     return str(KIND_WORDS.get(kind, kind))
+
+
+def entry_words(enter: Enter) -> str:
+    """Who enters besides by a query, in a few words."""
+    parts = []
+    if enter.move is not None:
+        parts.append(_("on moving to %(place)s", place=enter.move))
+    elif enter.interaction is not None:
+        parts.append(_("when the person %(does)s", does=kind_words(enter.interaction)))
+    elif enter.date is not None:
+        parts.append(_day_words(enter))
+    elif enter.by_hand:
+        parts.append(_("by hand only"))
+    if enter.holdout is not None:
+        parts.append(_("%(n)s %% kept aside for comparison", n=enter.holdout))
+    return " · ".join(str(part) for part in parts)
+
+
+def _day_words(enter: Enter) -> str:
+    birthday = enter.date == "birthday"
+    day = _("their birthday") if birthday else _("the anniversary of their graduation")
+    if enter.before:
+        day = _("%(time)s before %(day)s", time=spelled(enter.before), day=day)
+    if enter.years:
+        day = _("%(day)s in the years %(list)s", day=day, list=", ".join(map(str, enter.years)))
+    return str(day)
 
 
 def step_words(step: Step) -> str:

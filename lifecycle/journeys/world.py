@@ -13,6 +13,7 @@ from crm.alumni.models import Subject, Way
 from crm.consent.models import Topic
 from crm.core.district import chosen
 from crm.interactions.models import Interaction
+from crm.interactions.words import KINDS as HAPPENING
 from crm.mail.content import latest_version, shipped_keys, variants_of
 from crm.mail.fields import FieldError, slots
 from crm.mail.models import Content, ContentVersion
@@ -27,6 +28,7 @@ from lifecycle.journeys.definition import Document
 from lifecycle.journeys.entry import meaning
 from lifecycle.journeys.models import Journey, JourneyState
 from lifecycle.journeys.steps import (
+    ANY,
     AskFor,
     Branch,
     Enroll,
@@ -48,23 +50,18 @@ KINDS = frozenset(
 
 def world_faults(session: Session, document: Document, at: datetime) -> Iterator[Fault]:
     """What the journey names and the district does not have."""
-    queries: list[tuple[str, int | None, tuple[str | int, ...]]] = [
-        (document.enter.when, None, ("enter", "when"))
-    ]
-    if document.exit:
-        queries.append((document.exit, None, ("exit",)))
-    if document.goal:
-        yield from _kind_faults(session, document.goal, None, "goal")
+    enter = document.enter
+    for kind, where in ((enter.interaction, ("enter", "interaction")), (document.goal, ("goal",))):
+        if kind is not None:
+            yield from _kind_faults(session, kind, None, where)
     for number, step in enumerate(document.steps):
-        if isinstance(step, Branch):
-            queries.extend((arm.when, number, ("branch", n)) for n, arm in enumerate(step.arms))
         if isinstance(step, WaitFor):
             for kind in step.kinds:
-                yield from _kind_faults(session, kind, number, "wait_for")
+                yield from _kind_faults(session, kind, number, ("wait_for",))
         if isinstance(step, Send):
             yield from _send_faults(session, step, number)
         yield from _named_faults(session, step, number, at)
-    for query, place, path in queries:
+    for query, place, path in _queries(document):
         try:
             meaning(session, query, at)
         except QueryError as error:
@@ -73,12 +70,31 @@ def world_faults(session: Session, document: Document, at: datetime) -> Iterator
             )
 
 
-def _kind_faults(session: Session, kind: str, step: int | None, word: str) -> Iterator[Fault]:
-    if kind in KINDS or session.scalar(select(exists().where(Interaction.kind == kind))):
+def _queries(
+    document: Document,
+) -> Iterator[tuple[str, int | None, tuple[str | int, ...]]]:
+    """Every query of a journey with its place."""
+    enter = document.enter
+    for query, where in ((enter.when, "when"), (enter.move, "move")):
+        if query is not None:
+            yield query, None, ("enter", where)
+    if document.exit:
+        yield document.exit, None, ("exit",)
+    for number, step in enumerate(document.steps):
+        if isinstance(step, Branch):
+            yield from ((arm.when, number, ("branch", n)) for n, arm in enumerate(step.arms))
+
+
+def _kind_faults(
+    session: Session, kind: str, step: int | None, path: tuple[str, ...]
+) -> Iterator[Fault]:
+    if kind in {*KINDS, *HAPPENING, ANY}:
+        return
+    if session.scalar(select(exists().where(Interaction.kind == kind))):
         return
     close = nearest(kind, KINDS)
     hint = f"; did you mean {close}?" if close else ""
-    yield Fault(f"no interaction of the kind “{kind}” was ever recorded{hint}", step, (word,))
+    yield Fault(f"no interaction of the kind “{kind}” was ever recorded{hint}", step, path)
 
 
 def _send_faults(session: Session, step: Send, number: int) -> Iterator[Fault]:

@@ -61,7 +61,10 @@ def _meaning(
 ) -> tuple[Any, ...] | None:
     """Who may enter, as a statement's shape and values; None if it looks at what nobody follows."""
     document = document_of(version)
-    queries = [document.enter.when, *([document.exit] if document.exit else [])]
+    enter = document.enter
+    if enter.when is None or enter.listens or enter.date is not None:
+        return None
+    queries = [enter.when, *([document.exit] if document.exit else [])]
     try:
         conditions = [meaning(session, query, at) for query in queries]
         who = entrants(session, document, journey_id=journey.id, at=at)
@@ -96,7 +99,8 @@ def tables_read(session: Session, draft: str | None, at: datetime) -> frozenset[
 
 
 def _queries(document: Document) -> Iterator[str]:
-    yield document.enter.when
+    if document.enter.when is not None:
+        yield document.enter.when
     if document.exit:
         yield document.exit
     for step in document.steps:

@@ -1,0 +1,75 @@
+"""Letting one person in by hand, and the people whom a district keeps aside from all journeys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from wtforms import IntegerField
+from wtforms.validators import InputRequired, NumberRange
+
+from crm.accounts import audit
+from crm.accounts.access import current_viewer, requires
+from crm.alumni.access import load_alumnus
+from crm.core import clock
+from crm.core.database import db
+from crm.core.district import choose, chosen
+from crm.core.errors import Conflict
+from crm.core.viewer import Permission
+from crm.web.forms import Form
+from lifecycle.journeys.entering import ControlGroup
+from lifecycle.journeys.hand import enter_by_hand
+from lifecycle.journeys.routes import bp
+
+LARGEST_ID = 2**63 - 1
+
+
+class ControlForm(Form):
+    """How many are kept aside, and which draw."""
+
+    percent = IntegerField(
+        lazy_gettext("Percent of all people"), [InputRequired(), NumberRange(0, 20)]
+    )
+    draw = IntegerField(lazy_gettext("Draw"), [InputRequired(), NumberRange(1, 1_000)])
+
+
+@bp.post("/people/<int:alumnus_id>/enter")
+@requires(Permission.JOURNEYS_EDIT)
+def enter(alumnus_id: int) -> Any:
+    """Let a person into the journey that was chosen on their page."""
+    session, viewer = db.session(), current_viewer()
+    person = load_alumnus(session, viewer, alumnus_id)
+    try:
+        key = request.form.get("journey", "")[:80]
+        journey = enter_by_hand(session, key, person.id, by=viewer, at=clock.now())
+    except Conflict as error:
+        session.rollback()
+        flash(str(error), "error")
+    else:
+        session.commit()
+        flash(_("They are in “%(name)s” now.", name=journey.name))
+    return redirect(url_for("people.detail", alumnus_id=alumnus_id), 303)
+
+
+@bp.route("/control-group", methods=["GET", "POST"])
+@requires(Permission.SETTINGS)
+def control_group() -> Any:
+    """The people whom no journey with a goal takes in, so that all can be compared with them."""
+    session, at = db.session(), clock.now()
+    now = chosen(session, ControlGroup)
+    form = ControlForm(percent=now.percent, draw=now.draw)
+    if form.validate_on_submit():
+        wanted = ControlGroup(percent=form.percent.data, draw=form.draw.data)
+        changes = choose(session, wanted, at=at)
+        if changes:
+            audit.record(
+                session, "control_group.changed", kind="setting", key="control_group",
+                by=current_viewer(), at=at, **changes,
+            )  # fmt: skip
+        session.commit()
+        flash(_("Saved. It holds for whoever would enter from now on."))
+        return redirect(url_for("journeys.control_group"), 303)
+    page = render_template("lifecycle/journeys/control.html", form=form)
+    return page, 422 if form.errors else 200
