@@ -236,3 +236,15 @@ def test_a_line_that_a_file_rejects_is_named_with_its_fate(
     answer = people("ID,Name\n1,Ada\n2\n")
     assert [line.fate for line in lines(session, answer)] == [Fate.CREATE, Fate.REJECT]
     assert "list.csv:3: has 1 columns where the first line names 2" in answer.stderr
+
+
+def test_lines_that_share_everything_but_the_birth_date_are_left_to_a_human(
+    session: Session, people: Import
+) -> None:
+    answer = people(
+        "Name,Email,Birth Date\n"
+        "Ada Mensah,ada@mail.example,2000-01-02\n"
+        "Ada Mensah,ada@mail.example,\n"
+        "Ada Mensah,ada@mail.example,2001-03-04\n"
+    )
+    assert (answer.report["created"], answer.report["conflicts"]) == (0, 3)
