@@ -248,3 +248,23 @@ def test_lines_that_share_everything_but_the_birth_date_are_left_to_a_human(
         "Ada Mensah,ada@mail.example,2001-03-04\n"
     )
     assert (answer.report["created"], answer.report["conflicts"]) == (0, 3)
+
+
+def test_a_mark_that_a_file_set_is_lifted_by_no_later_file(
+    session: Session, people: Import
+) -> None:
+    head = "Student ID,Name,City,FERPA Block,Deceased,Do Not Contact\n"
+    people(f"{head}1,Ada Mensah,Macon,Y,Y,Y\n")
+    for later in ("1,Ada Mensah,Atlanta,N,N,N\n", "1,Ada Mensah,Albany,,,\n"):
+        people(head + later, name=f"{later[13:16]}.csv")
+        (ada,) = everybody(session)
+        assert (ada.ferpa_block, ada.deceased, ada.do_not_contact) == (True, True, True)
+    assert ada.city == "Albany"
+
+
+def test_one_name_is_a_whole_name_even_if_it_looks_like_a_title(
+    session: Session, people: Import
+) -> None:
+    answer = people("Student ID,Name\n1,Sukarno\n2,Prince\n3,Queen\n")
+    assert (answer.report["created"], answer.report["rejected"]) == (3, 0)
+    assert [person.full_name for person in everybody(session)] == ["Sukarno", "Prince", "Queen"]
