@@ -18,9 +18,12 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
+from segments.targeting.columns import Columns
 from segments.targeting.features import COLUMNS, Matrix
 
-RECENCY_WEIGHT, FREQUENCY_WEIGHT, AMOUNT_WEIGHT = 1.8, 1.5, 0.15
+WEIGHTS = np.array([1.8, 1.5, 0.15])
+"""The prior's weights of the ranks of recency, frequency and amount."""
+FARTHEST = 4.0
 DEFAULT_BASE = 0.15
 KNOTS = np.linspace(0.0, 1.0, 101)
 
@@ -38,12 +41,18 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Ridge logistic regression whose zero point is the prior on ranks.
 
     `penalty` is the ridge weight on standardised features; `base` the expected rate of yeses where
-    no label tells. `fit` takes a matrix with the columns of `features.COLUMNS` and y of 0 and 1.
+    no label tells. `fit` takes a matrix with the given `columns` (those of `features.COLUMNS`
+    first) and y of 0 and 1. The columns of ways are not standardised, so that a way with few asks
+    stays near what all ways together say (partial pooling: Gelman & Hill, Data Analysis Using
+    Regression and Multilevel/Hierarchical Models, 2007, 12).
     """
 
-    def __init__(self, penalty: float = 30.0, base: float = DEFAULT_BASE) -> None:
+    def __init__(
+        self, penalty: float = 30.0, base: float = DEFAULT_BASE, columns: Columns | None = None
+    ) -> None:
         self.penalty = penalty
         self.base = base
+        self.columns = columns
 
     def fit_population(self, X: Matrix) -> Self:  # noqa: N803 - scikit-learn's name
         """Learn ranks and scales from people, with no label: what a first day has."""
@@ -51,9 +60,12 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rfa = recency_frequency_amount(X)
         self.knots_ = np.quantile(rfa, KNOTS, axis=0)
         z = self._transform(X)
+        self.typical_ = np.median(X, axis=0)
         self.center_ = z.mean(axis=0)
         self.scale_ = np.where(z.std(axis=0) > 1e-9, z.std(axis=0), 1.0)
-        self.coef_ = np.zeros(X.shape[1])
+        ways = slice(len(COLUMNS), len(COLUMNS) + len((self.columns or Columns()).ways))
+        self.typical_[ways], self.center_[ways], self.scale_[ways] = 0.0, 0.0, 1.0
+        self.coef_ = np.zeros(X.shape[1] + len(WEIGHTS))
         self.classes_ = np.array([0, 1])
         self.n_features_in_ = X.shape[1]
         self.intercept_ = 0.0
@@ -64,7 +76,7 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn how far the answers lie from the prior."""
         X, y = check_X_y(X, y, dtype=np.float64)  # noqa: N806
         self.fit_population(X)
-        offset, z = self._offset(X), self._standardised(X)
+        offset, z = self._offset(X), self._layer(X)
         target = y.astype(np.float64)
 
         def loss(w: Matrix) -> tuple[float, Matrix]:
@@ -85,7 +97,7 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The logit of the chance, a value a row."""
         check_is_fitted(self, "coef_")
         X = check_array(X, dtype=np.float64)  # noqa: N806
-        linear = self._offset(X) + self.intercept_ + self._standardised(X) @ self.coef_
+        linear = self._offset(X) + self.intercept_ + self._layer(X) @ self.coef_
         return np.asarray(linear, dtype=np.float64)
 
     def predict_proba(self, X: Matrix) -> Matrix:  # noqa: N803
@@ -103,16 +115,24 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Shape (rows, features + 3: recency, frequency, amount); a row sums to the logit minus that
         of somebody typical.
         """
-        ranks = self._ranks(X)
-        weights = np.array([RECENCY_WEIGHT, FREQUENCY_WEIGHT, AMOUNT_WEIGHT])
-        return np.hstack([self._standardised(X) * self.coef_, (ranks - 0.5) * weights])
+        prior = np.concatenate([np.zeros(X.shape[1]), WEIGHTS])
+        return np.asarray(self._layer(X) * (self.coef_ + prior))
 
     def _transform(self, X: Matrix) -> Matrix:  # noqa: N803
         """Counts and days on a log scale, so that the tenth yes weighs less than the first."""
-        return np.log1p(np.maximum(X, 0.0))
+        return np.asarray(np.sign(X) * np.log1p(np.abs(X)))
 
     def _standardised(self, X: Matrix) -> Matrix:  # noqa: N803
-        return np.asarray((self._transform(X) - self.center_) / self.scale_)
+        """In standard deviations, bounded: what few had must not throw a row far out of sight."""
+        z = (self._transform(X) - self.center_) / self.scale_
+        return np.asarray(np.clip(z, -FARTHEST, FARTHEST))
+
+    def _layer(self, X: Matrix) -> Matrix:  # noqa: N803
+        """What the coefficients weigh: standardised features, then the three ranks around 0.
+
+        The ranks are there so that enough answers can change their weights too.
+        """
+        return np.hstack([self._standardised(X), self._ranks(X) - 0.5])
 
     def _ranks(self, X: Matrix) -> Matrix:  # noqa: N803
         """Percentile ranks (0 to 1, ties in the middle) among the people learnt from."""
@@ -126,8 +146,7 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return found
 
     def _offset(self, X: Matrix) -> Matrix:  # noqa: N803
-        weights = np.array([RECENCY_WEIGHT, FREQUENCY_WEIGHT, AMOUNT_WEIGHT])
-        return np.asarray((self._ranks(X) - 0.5) @ weights)
+        return np.asarray((self._ranks(X) - 0.5) @ WEIGHTS)
 
     @staticmethod
     def _intercept_for(offset: Matrix, rate: float) -> float:
@@ -147,22 +166,24 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "center": self.center_,
             "scale": self.scale_,
             "coef": self.coef_,
+            "typical": self.typical_,
         }
         plain = {key: np.asarray(value).tolist() for key, value in learnt.items()}
         return {
-            "columns": list(COLUMNS), "penalty": self.penalty, "base": self.base,
-            "intercept": self.intercept_, **plain,
+            "columns": list(COLUMNS), "more": (self.columns or Columns()).to_json(),
+            "penalty": self.penalty, "base": self.base, "intercept": self.intercept_, **plain,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
         """A model as `to_json` wrote it; raises `ValueError` if its columns are not today's."""
-        if tuple(body["columns"]) != COLUMNS:
+        if tuple(body["columns"]) != COLUMNS or "more" not in body:
             raise ValueError("the model was trained on other features; train it again")
-        model = cls(penalty=body["penalty"], base=body["base"])
-        for key in ("knots", "center", "scale", "coef"):
+        columns = Columns.from_json(body["more"])
+        model = cls(penalty=body["penalty"], base=body["base"], columns=columns)
+        for key in ("knots", "center", "scale", "coef", "typical"):
             setattr(model, f"{key}_", np.asarray(body[key], dtype=np.float64))
         model.intercept_ = float(body["intercept"])
         model.classes_ = np.array([0, 1])
-        model.n_features_in_ = len(COLUMNS)
+        model.n_features_in_ = len(columns.names)
         return model

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sqlalchemy.orm import Session
 
-from segments.targeting.estimator import DEFAULT_BASE, PriorShrunkLogistic, recency_frequency_amount
-from segments.targeting.features import Matrix
-from segments.targeting.service import EVERY_WAY, Training, log_loss, training_cases
+from segments.targeting.estimator import DEFAULT_BASE, recency_frequency_amount
+from segments.targeting.features import COLUMNS, Matrix
+from segments.targeting.learning import Learnt, log_loss, prior
+from segments.targeting.service import Training, training_cases
 
 Answers = NDArray[np.int64]
 BINS = 10
@@ -28,51 +29,67 @@ def evaluate(
     The recency-frequency rule stands beside it always. Figures that need both answers in the
     held-out asks are None without them.
     """
-    every = training_cases(session, way_key=None if way_key == EVERY_WAY else way_key, until=at)
+    every = training_cases(session, until=at)
     early = every.asked_at < holdout_from.timestamp()
-    train = Training(every.x[early], every.y[early], every.asked_at[early])
-    test_x, test_y = every.x[~early], every.y[~early]
+    train, mine = every.part(early), every.of(way_key)
+    test = every.part(~early & mine)
+    own = int((early & mine).sum())
     report: dict[str, Any] = {
-        "way": way_key, "train_rows": len(train.y), "test_rows": len(test_y),
-        "base_rate": float(test_y.mean()) if len(test_y) else None,
-        "enough_data": train.enough and len(test_y) >= 50 and int(test_y.sum()) >= 10,
+        "way": way_key, "train_rows": own, "pooled_rows": len(train.y), "test_rows": len(test.y),
+        "base_rate": float(test.y.mean()) if len(test.y) else None,
+        "enough_data": train.enough and len(test.y) >= 50 and int(test.y.sum()) >= 10,
     }  # fmt: skip
-    if not len(train.y) or not len(test_y):
+    if not len(test.y):
         return {**report, "model": None, "baseline": None, "beats_baseline": None}
-    model = figures(model_chances(train, test_x), test_y)
-    baseline = figures(rule_chances(train, test_x), test_y)
-    report |= {"model": model, "baseline": baseline}
-    ours, rule = model["auc"], baseline["auc"]
-    report["beats_baseline"] = None if ours is None or rule is None else ours > rule
+    learnt = model_of(train, test.x)
+    ours, rule = learnt.chances(test.x), rule_chances(train, test.x)
+    model, baseline = figures(ours, test.y), figures(rule, test.y)
+    never = test.x[:, COLUMNS.index("asks")] == 0
+    report |= {
+        "model": model, "baseline": baseline, "trees": bool(learnt.trees),
+        "auc_interval": auc_interval(ours, test.y),
+        "never_asked": {"rows": int(never.sum()), **figures(ours[never], test.y[never])}
+        if never.any() else {"rows": 0},
+    }  # fmt: skip
+    reached, plain = model["auc"], baseline["auc"]
+    report["beats_baseline"] = None if reached is None or plain is None else reached > plain
     return report
 
 
-def model_chances(train: Training, x: Matrix) -> Matrix:
-    """What our model says, or the prior when there is too little to learn from."""
-    if train.enough:
-        return yes_column(PriorShrunkLogistic().fit(train.x, train.y), x)
-    rate = (float(train.y.sum()) + 5 * DEFAULT_BASE) / (len(train.y) + 5)
-    return yes_column(PriorShrunkLogistic(base=rate).fit_population(train.x), x)
-
-
-def yes_column(model: PriorShrunkLogistic, x: Matrix) -> Matrix:
-    """The chances of a yes alone."""
-    return np.asarray(model.predict_proba(x)[:, 1], dtype=np.float64)
+def model_of(train: Training, x: Matrix) -> Learnt:
+    """What the earlier answers teach; without any the prior on ranks among those to be scored."""
+    return train.learn() if len(train.y) else prior(x, columns=train.columns)
 
 
 def rule_chances(train: Training, x: Matrix) -> Matrix:
     """The recency-frequency rule: the two ranks added up, mapped to chances on the earlier asks."""
+    known = train.x if len(train.y) else x
 
     def rule(matrix: Matrix) -> Matrix:
         columns = recency_frequency_amount(matrix)[:, :2]
-        reference = recency_frequency_amount(train.x)[:, :2]
+        reference = recency_frequency_amount(known)[:, :2]
         ranks = [np.searchsorted(np.sort(reference[:, n]), columns[:, n]) for n in range(2)]
         return np.asarray(np.sum(ranks, axis=0), dtype=np.float64) / max(1, len(reference))
 
+    if not len(train.y):
+        return np.asarray(expit(logit(DEFAULT_BASE) + rule(x) - 1.0))
     if len(set(train.y.tolist())) < 2:
         return np.full(len(x), float(train.y.mean()))
     mapped = LogisticRegression().fit(rule(train.x).reshape(-1, 1), train.y)
     return np.asarray(mapped.predict_proba(rule(x).reshape(-1, 1))[:, 1], dtype=np.float64)
+
+
+def auc_interval(p: Matrix, y: Answers) -> list[float] | None:
+    """The middle 95 % of the AUC over 200 draws of the rows with replacement (the bootstrap)."""
+    if not 0 < int(y.sum()) < len(y):
+        return None
+    draw = np.random.default_rng(len(y))
+    found = []
+    for _ in range(200):
+        rows = draw.integers(0, len(y), len(y))
+        if 0 < int(y[rows].sum()) < len(y):
+            found.append(roc_auc_score(y[rows], p[rows]))
+    return [float(v) for v in np.quantile(found, [0.025, 0.975])] if found else None
 
 
 def figures(p: Matrix, y: Answers) -> dict[str, float | None]:
@@ -101,8 +118,6 @@ def lift(p: Matrix, y: Answers) -> float | None:
     if not y.sum():
         return None
     cut = max(1, len(y) // 10)
-    ranks = rankdata(-p, method="average")
-    weights = (
-        np.clip(cut + 0.5 - ranks + 0.5, 0.0, 1.0) if len(set(p.tolist())) > 1 else np.ones(len(p))
-    )
-    return float((weights * y).sum() / weights.sum() / y.mean())
+    values, group = np.unique(-p, return_inverse=True)
+    shared = np.bincount(group, weights=y) / np.bincount(group, minlength=len(values))
+    return float(shared[np.sort(group)[:cut]].mean() / y.mean())

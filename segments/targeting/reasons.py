@@ -9,20 +9,28 @@ import numpy as np
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from segments.targeting.estimator import PriorShrunkLogistic
-from segments.targeting.features import COLUMNS, NEVER, Matrix
+from segments.targeting.features import NEVER, Matrix
+from segments.targeting.learning import Learnt
 
-NAMES = (*COLUMNS, "recency", "frequency", "amount_rank")
+RANKS = ("recency", "frequency", "amount_rank")
 # Features that tell the same story to a reader are added up before the largest are chosen.
 GROUPS = {
-    "yes": ("days_since_yes", "yeses", "yes_rate", "way_yeses"),
-    "asked": ("days_since_ask", "asks", "asks_year", "way_asks", "declines"),
-    "contact": ("days_since_contact", "contacts", "contacts_year", "recency"),
-    "deeds": ("deeds", "deeds_year", "modes", "frequency", "hours", "amount", "amount_rank"),
+    "yes": ("days_since_yes", "yeses", "yes_rate", "way_yeses", "yeses_year", "last_yes"),
+    "asked": ("days_since_ask", "asks", "asks_year", "way_asks", "declines", "asks_quarter"),
+    "contact": (
+        "days_since_contact", "contacts", "contacts_year", "contacts_quarter", "recency",
+    ),
+    "deeds": (
+        "deeds", "deeds_year", "modes", "frequency", "hours", "amount", "amount_rank",
+        "days_since_deed", "deeds_quarter", "deed_gap", "overdue", "kinds",
+    ),
+    "missed": ("missed",),
     "tenure": ("tenure",),
     "offers": ("offers_way",),
     "work": ("works",),
-}
+    "way": (),
+    "field": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,31 +46,67 @@ class Reason:
         return {"key": self.key, "weight": round(self.weight, 3), "facts": self.facts}
 
 
-def reasons_for(model: PriorShrunkLogistic, x: Matrix, *, most: int = 3) -> list[list[Reason]]:
-    """The largest groups of contributions of each row, strongest first."""
-    contributions = model.contributions(x)
-    index = {name: n for n, name in enumerate(NAMES)}
-    keys = list(GROUPS)
-    sums = np.column_stack(
-        [contributions[:, [index[n] for n in GROUPS[k]]].sum(axis=1) for k in keys]
-    )
+def reasons_for(model: Learnt, x: Matrix, *, most: int = 3) -> list[list[Reason]]:
+    """The groups that moved the chance of each row most, strongest first."""
+    sums, keys = effects(model, x), list(GROUPS)
     order = np.argsort(-np.abs(sums), axis=1)[:, :most]
-    found = []
-    for row, chosen in enumerate(order):
-        values = x[row]
-        reasons = []
-        for k in chosen:
-            facts = {n: round(float(values[index[n]]), 2) for n in GROUPS[keys[k]] if n in COLUMNS}
-            reasons.append(Reason(keys[k], float(sums[row, k]), facts))
-        found.append([reason for reason in reasons if abs(reason.weight) >= 0.05])
-    return found
+    at = {name: n for n, name in enumerate(model.columns.names)}
+    return [
+        [
+            Reason(keys[k], float(sums[row, k]), _facts(keys[k], x[row], at))
+            for k in chosen
+            if abs(sums[row, k]) >= 0.05
+        ]
+        for row, chosen in enumerate(order)
+    ]
+
+
+def _facts(key: str, values: Matrix, at: dict[str, int]) -> dict[str, float]:
+    """What a sentence about a group needs: its features as they are."""
+    names = [name for name in members(key, list(at)) if name in at]
+    return {name: round(float(values[at[name]]), 2) for name in names}
+
+
+def members(key: str, names: Sequence[str]) -> list[str]:
+    """The features of a group, among the columns of a model and the ranks."""
+    if key in ("way", "field"):
+        prefix = "way." if key == "way" else "custom."
+        return [name for name in names if name.startswith(prefix)]
+    return list(GROUPS[key])
+
+
+def effects(model: Learnt, x: Matrix) -> Matrix:
+    """How far each group moves the logit of each row from that of somebody typical.
+
+    Shape (rows, groups). A row sums to its logit less the typical one's. The linear layer is read
+    off: coefficient x (value - typical). For an average with trees the groups are set from typical
+    to what they are one after another, and each is given what its step moved.
+    """
+    names = model.columns.names
+    if not model.trees:
+        every = [*names, *RANKS]
+        parts = model.linear.contributions(x)
+        at = {name: n for n, name in enumerate(every)}
+        sums = [parts[:, [at[n] for n in members(key, names)]].sum(axis=1) for key in GROUPS]
+        return np.column_stack(sums)
+    at = {name: n for n, name in enumerate(names)}
+    standing = np.tile(model.linear.typical_, (len(x), 1))
+    last, found = model.logits(standing), []
+    for key in GROUPS:
+        columns = [at[n] for n in members(key, names) if n in at]
+        standing[:, columns] = x[:, columns]
+        moved = model.logits(standing)
+        found.append(moved - last)
+        last = moved
+    return np.column_stack(found)
 
 
 def sentence(key: str, facts: dict[str, float]) -> str:
     """A stored reason in the reader's language."""
     return {
         "yes": _yes, "asked": _asked, "contact": _contact, "deeds": _deeds,
-        "tenure": _tenure, "offers": _offers, "work": _work,
+        "tenure": _tenure, "offers": _offers, "work": _work, "missed": _missed, "way": _way,
+        "field": _field,
     }[key](facts)  # fmt: skip
 
 
@@ -106,6 +150,22 @@ def _offers(f: dict[str, float]) -> str:
 
 def _work(f: dict[str, float]) -> str:
     return _("told us about their work") if f["works"] else _("has not told us about their work")
+
+
+def _missed(f: dict[str, float]) -> str:
+    if not f["missed"]:
+        return _("has kept every promise so far")
+    return ngettext("missed one promised visit", "missed %(num)d promised visits", int(f["missed"]))
+
+
+def _way(f: dict[str, float]) -> str:
+    return _("how often people say yes to this way to help")
+
+
+def _field(f: dict[str, float]) -> str:
+    named = {name.removeprefix("custom.").rstrip("?").partition("=")[0] for name in f}
+    words = ", ".join(sorted(name.replace("_", " ") for name in named))
+    return _("what the office keeps of them (%(fields)s)", fields=words)
 
 
 def _ago(days: float) -> str:

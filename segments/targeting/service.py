@@ -20,13 +20,17 @@ from crm.core.errors import Invalid
 from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.models import Ask, AskState
 from segments.targeting import features
-from segments.targeting.estimator import DEFAULT_BASE, PriorShrunkLogistic
+from segments.targeting.columns import Columns, columns_now
+from segments.targeting.estimator import DEFAULT_BASE
+from segments.targeting.learning import Learnt, learn, log_loss, prior
 from segments.targeting.models import PropensityModel, Score
 from segments.targeting.reasons import Reason, reasons_for
 
 ENOUGH_ASKS, ENOUGH_YESES = 200, 50
 EVERY_WAY = "*"
 BATCH = 20_000
+FRESH = 50
+"""So many answers since the live model was trained it takes to judge a newer one against it."""
 
 
 @dataclass(frozen=True)
@@ -40,58 +44,88 @@ class PersonScore:
 
 @dataclass(frozen=True)
 class Training:
-    """Cases with their answers, in the order they were asked."""
+    """Cases with their answers, in the order they were asked; `asked_at` in seconds."""
 
     x: features.Matrix
     y: np.ndarray[Any, np.dtype[np.int64]]
-    asked_at: np.ndarray[Any, np.dtype[np.float64]]
+    asked_at: features.Matrix
+    ways: np.ndarray[Any, np.dtype[np.str_]]
+    columns: Columns
 
     @property
     def enough(self) -> bool:
         """Whether there is enough to learn from; otherwise the prior is the honest answer."""
         return len(self.y) >= ENOUGH_ASKS and int(self.y.sum()) >= ENOUGH_YESES
 
+    def part(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Training:
+        """The chosen rows."""
+        return Training(
+            self.x[chosen], self.y[chosen], self.asked_at[chosen], self.ways[chosen], self.columns
+        )
 
-def training_cases(session: Session, *, way_key: str | None, until: datetime) -> Training:
-    """Each finished ask before `until` with what was known when it was sent, oldest first."""
-    cases = features.asked_cases(way_key=way_key, until=until)
-    loaded = features.load(session, cases, base=DEFAULT_BASE)
-    answers = select(Ask.id, Ask.state, func.extract("epoch", Ask.asked_at)).where(
+    def of(self, way_key: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which rows are of a way (`*`: all)."""
+        return np.full(len(self.y), fill_value=True) if way_key == EVERY_WAY else (
+            self.ways == way_key
+        )  # fmt: skip
+
+    def learn(self) -> Learnt:
+        """The model that these rows teach."""
+        return learn(self.x, self.y, self.asked_at, columns=self.columns)
+
+
+def training_cases(session: Session, *, until: datetime) -> Training:
+    """Each finished ask before `until` with what was known when it was sent, oldest first.
+
+    Asks of all ways: what one way teaches serves the others too.
+    """
+    columns = columns_now(session)
+    cases = features.asked_cases(way_key=None, until=until)
+    loaded = features.load(session, cases, base=DEFAULT_BASE, more=columns.of)
+    answers = select(Ask.id, Ask.state, func.extract("epoch", Ask.asked_at), Ask.way_key).where(
         Ask.id.in_(cases.with_only_columns(Ask.id))
     )
     known = {
-        key: (state is AskState.ACCEPTED, float(at)) for key, state, at in session.execute(answers)
+        key: (state is AskState.ACCEPTED, float(at), way)
+        for key, state, at, way in session.execute(answers)
     }
-    y = np.array([known[int(key)][0] for key in loaded.keys], dtype=np.int64)
-    at = np.array([known[int(key)][1] for key in loaded.keys], dtype=np.float64)
+    rows = [known[int(key)] for key in loaded.keys]
+    at = np.array([at for _, at, _ in rows], dtype=np.float64)
     order = np.argsort(at, kind="stable")
-    return Training(loaded.x[order], y[order], at[order])
+    y = np.array([yes for yes, _, _ in rows], dtype=np.int64)
+    ways = np.array([way for _, _, way in rows], dtype=np.str_)
+    return Training(loaded.x[order], y[order], at[order], ways[order], columns)
 
 
 def train(session: Session, *, way_key: str, by: Viewer, at: datetime) -> PropensityModel | None:
     """Train and register the model of a way (`*`: all ways); None when there is too little data.
 
     It goes live only if its like, learnt from the earlier four fifths of the asks, beats the prior
-    in log-loss on the latest fifth.
+    in log-loss on the latest fifth of this way, and (by the same measure, learnt from what was
+    known then) the live model on the answers that came since that was trained.
     """
-    cases = training_cases(session, way_key=None if way_key == EVERY_WAY else way_key, until=at)
+    cases = training_cases(session, until=at)
     if not cases.enough:
         return None
-    split = int(len(cases.y) * 0.8)
-    held_x, held_y = cases.x[split:], cases.y[split:]
-    trial = PriorShrunkLogistic().fit(cases.x[:split], cases.y[:split])
-    rate = float(cases.y[:split].mean())
-    prior = PriorShrunkLogistic(base=rate).fit_population(cases.x[:split])
-    prior_loss = log_loss(prior.predict_proba(held_x)[:, 1], held_y)
-    loss = log_loss(trial.predict_proba(held_x)[:, 1], held_y)
-    model = PriorShrunkLogistic().fit(cases.x, cases.y)
+    early = np.arange(len(cases.y)) < int(len(cases.y) * 0.8)
+    held = ~early & cases.of(way_key)
+    trial = cases.part(early).learn()
+    plain = prior(
+        cases.x[early], rate=float(cases.y[early].mean()), columns=cases.columns
+    )  # fmt: skip
+    figures = {"held_out_rows": int(held.sum())}
+    loss = _loss(trial, cases, held)
+    plain_loss = _loss(plain, cases, held)
     card = {
-        "rows": len(cases.y), "yeses": int(cases.y.sum()), "held_out_rows": len(held_y),
-        "held_out_log_loss": loss, "prior_log_loss": prior_loss, "until": at.isoformat(),
-        "features": list(features.COLUMNS), "beats_prior": loss < prior_loss,
+        "rows": len(cases.y), "yeses": int(cases.y.sum()), **figures,
+        "held_out_log_loss": loss, "prior_log_loss": plain_loss, "until": at.isoformat(),
+        "features": list(cases.columns.names), "beats_prior": loss < plain_loss,
+        "beats_live": _beats_live(session, way_key, cases),
     }  # fmt: skip
+    model = cases.learn()
+    card["trees"], card["penalty"] = bool(model.trees), model.linear.penalty
     record = _register(session, way_key, model, card, at=at)
-    if loss < prior_loss:
+    if card["beats_prior"] and card["beats_live"] is not False:
         _make_live(session, record)
     audit.record(
         session, "train", kind="propensity_model", key=record.id, by=by, at=at, way=way_key
@@ -99,16 +133,35 @@ def train(session: Session, *, way_key: str, by: Viewer, at: datetime) -> Propen
     return record
 
 
-def log_loss(p: features.Matrix, y: np.ndarray[Any, np.dtype[np.int64]]) -> float:
-    """Mean negative log-likelihood in nats, chances clipped to [1e-6, 1 − 1e-6]."""
-    p = np.clip(p, 1e-6, 1 - 1e-6)
-    return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())
+def _loss(model: Learnt, cases: Training, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    return log_loss(model.chances(cases.x[chosen]), cases.y[chosen]) if chosen.any() else 0.0
+
+
+def _beats_live(session: Session, way_key: str, cases: Training) -> bool | None:
+    """Whether what can be learnt now would have done better since; None where nobody can tell."""
+    statement = select(PropensityModel).where(
+        PropensityModel.live, PropensityModel.way_key == way_key
+    )
+    record = session.scalars(statement).one_or_none()
+    if record is None:
+        return None
+    try:
+        live = _loaded(record)
+    except (ValueError, Invalid):
+        return None
+    before = cases.asked_at < record.trained_at.timestamp()
+    since = ~before & cases.of(way_key)
+    if live.columns != cases.columns or not before.any():
+        return None
+    if since.sum() < FRESH:
+        return False
+    return _loss(cases.part(before).learn(), cases, since) < _loss(live, cases, since)
 
 
 def _register(
     session: Session,
     way_key: str,
-    model: PriorShrunkLogistic,
+    model: Learnt,
     card: dict[str, Any],
     *,
     at: datetime,
@@ -135,7 +188,7 @@ def _make_live(session: Session, record: PropensityModel) -> None:
     record.live = True
 
 
-def live_model(session: Session, way_key: str) -> tuple[int, PriorShrunkLogistic] | None:
+def live_model(session: Session, way_key: str) -> tuple[int, Learnt] | None:
     """The live model of a way, else that of all ways; refuses one that was altered since."""
     statement = select(PropensityModel).where(
         PropensityModel.live, PropensityModel.way_key.in_([way_key, EVERY_WAY])
@@ -144,9 +197,16 @@ def live_model(session: Session, way_key: str) -> tuple[int, PriorShrunkLogistic
     record = found.get(way_key) or found.get(EVERY_WAY)
     if record is None:
         return None
+    try:
+        return record.id, _loaded(record)
+    except ValueError:  # of an earlier release, with other features: the prior until it is trained
+        return None
+
+
+def _loaded(record: PropensityModel) -> Learnt:
     if hashlib.sha256(record.body).hexdigest() != record.sha256:
         raise Invalid(f"model {record.id} is not what was registered; train it again")
-    return record.id, PriorShrunkLogistic.from_json(json.loads(record.body))
+    return Learnt.from_json(json.loads(record.body))
 
 
 def base_rate(session: Session, way_key: str, at: datetime) -> float:
@@ -167,16 +227,16 @@ def score_people(
 
     Without a live model this is the prior, whose ranks are taken among the very people given.
     """
-    cases = features.load(
-        session, features.people_cases(ids, way_key=way_key, at=at), base=DEFAULT_BASE
-    )
-    if not len(cases.people):
-        return []
     found = live_model(session, way_key)
     model = found[1] if found else None
+    more = model.columns.of if model else None
+    people = features.people_cases(ids, way_key=way_key, at=at)
+    cases = features.load(session, people, base=DEFAULT_BASE, more=more)
+    if not len(cases.people):
+        return []
     if model is None:
-        model = PriorShrunkLogistic(base=base_rate(session, way_key, at)).fit_population(cases.x)
-    chances = model.predict_proba(cases.x)[:, 1]
+        model = prior(cases.x, rate=base_rate(session, way_key, at))
+    chances = model.chances(cases.x)
     reasons = reasons_for(model, cases.x)
     triples = zip(cases.people, chances, reasons, strict=True)
     return [PersonScore(int(person), float(chance), why) for person, chance, why in triples]

@@ -128,8 +128,8 @@ def test_a_trained_model_goes_live_and_explains_itself(
 def test_contributions_sum_to_the_logit(
     history: list[Alumnus], make: Make, session: Session
 ) -> None:
-    cases = service.training_cases(session, way_key="speak", until=make.at)
-    model = PriorShrunkLogistic().fit(cases.x, cases.y)
+    cases = service.training_cases(session, until=make.at)
+    model = PriorShrunkLogistic(columns=cases.columns).fit(cases.x, cases.y)
     sums = model.contributions(cases.x).sum(axis=1) + model.intercept_
     assert np.allclose(sums, model.decision_function(cases.x))
 
@@ -152,11 +152,11 @@ def test_a_model_survives_being_stored_and_an_altered_one_is_refused(
     assert record is not None
     record.live = True
     session.flush()
-    cases = service.training_cases(session, way_key="speak", until=make.at)
-    fitted = PriorShrunkLogistic().fit(cases.x, cases.y)
+    cases = service.training_cases(session, until=make.at)
+    fitted = cases.learn()
     loaded = service.live_model(session, "speak")
     assert loaded is not None
-    assert np.allclose(loaded[1].predict_proba(cases.x), fitted.predict_proba(cases.x))
+    assert np.allclose(loaded[1].chances(cases.x), fitted.chances(cases.x))
     record.body = record.body.replace(b'"base": 0.15', b'"base": 0.95')
     session.flush()
     with pytest.raises(Invalid, match="not what was registered"):

@@ -1,0 +1,125 @@
+"""Forests and boosted trees kept as plain arrays: learnt by scikit-learn, stored as JSON.
+
+A model is loaded from what was recorded and never unpickled, so the trees are written out node by
+node and walked here. Learners: `RandomForestClassifier` (leaves of at least 1 % of the rows, which
+keeps its chances calibrated) and `HistGradientBoostingClassifier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+from segments.targeting.features import Matrix
+
+FOREST, BOOSTED = 120, 120
+LEAF_SHARE = 0.01
+SEED = 2026
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree: a row goes left where its feature is at most the threshold; -1 ends in a leaf."""
+
+    feature: NDArray[np.int32]
+    threshold: Matrix
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    value: Matrix
+
+    def walk(self, x: Matrix) -> Matrix:
+        """The value of the leaf that each row ends in."""
+        node = np.zeros(len(x), dtype=np.int32)
+        rows = np.arange(len(x))
+        while len(rows):
+            at = node[rows]
+            inner = self.left[at] >= 0
+            rows, at = rows[inner], at[inner]
+            goes_left = x[rows, self.feature[at]] <= self.threshold[at]
+            node[rows] = np.where(goes_left, self.left[at], self.right[at])
+        return np.asarray(self.value[node])
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Many trees: their mean is the chance, or (boosted) the chance is of the sum and `start`."""
+
+    trees: tuple[Tree, ...]
+    boosted: bool
+    start: float = 0.0
+
+    def chances(self, x: Matrix) -> Matrix:
+        """The chance of a yes of each row."""
+        # Learners compare what is rounded to single precision, and so does the forest's copy.
+        given = x if self.boosted else x.astype(np.float32).astype(np.float64)
+        total = np.zeros(len(x))
+        for tree in self.trees:
+            total += tree.walk(given)
+        return np.asarray(expit(total + self.start) if self.boosted else total / len(self.trees))
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        fields = ("feature", "threshold", "left", "right", "value")
+        return {
+            "boosted": self.boosted, "start": self.start,
+            "trees": [{name: getattr(t, name).tolist() for name in fields} for t in self.trees],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        trees = tuple(
+            Tree(
+                np.asarray(t["feature"], dtype=np.int32), np.asarray(t["threshold"], dtype=float),
+                np.asarray(t["left"], dtype=np.int32), np.asarray(t["right"], dtype=np.int32),
+                np.asarray(t["value"], dtype=float),
+            )
+            for t in body["trees"]
+        )  # fmt: skip
+        return cls(trees, bool(body["boosted"]), float(body["start"]))
+
+
+def forest(x: Matrix, y: NDArray[np.int64]) -> Trees:
+    """A random forest of large leaves."""
+    leaf = max(10, round(LEAF_SHARE * len(y)))
+    learner = RandomForestClassifier(
+        FOREST, min_samples_leaf=leaf, max_features="sqrt", random_state=SEED, n_jobs=1
+    ).fit(x, y)
+    trees = []
+    for estimator in learner.estimators_:
+        t = estimator.tree_
+        shares = t.value[:, 0, :]
+        trees.append(
+            Tree(
+                t.feature.astype(np.int32), t.threshold.astype(float),
+                t.children_left.astype(np.int32), t.children_right.astype(np.int32),
+                shares[:, 1] / shares.sum(axis=1),
+            )
+        )  # fmt: skip
+    return Trees(tuple(trees), boosted=False)
+
+
+def boosted(x: Matrix, y: NDArray[np.int64]) -> Trees:
+    """Gradient boosting on histograms, slow and shallow."""
+    learner = HistGradientBoostingClassifier(
+        learning_rate=0.05, max_iter=BOOSTED, max_leaf_nodes=12, l2_regularization=1.0,
+        min_samples_leaf=max(20, round(0.002 * len(y))), early_stopping=False, random_state=SEED,
+    ).fit(x, y)  # fmt: skip
+    trees = []
+    for (predictor,) in learner._predictors:
+        n = predictor.nodes
+        leaf = n["is_leaf"].astype(bool)
+        trees.append(
+            Tree(
+                n["feature_idx"].astype(np.int32), n["num_threshold"].astype(float),
+                np.where(leaf, -1, n["left"]).astype(np.int32),
+                np.where(leaf, -1, n["right"]).astype(np.int32), n["value"].astype(float),
+            )
+        )  # fmt: skip
+    return Trees(tuple(trees), boosted=True, start=float(np.ravel(learner._baseline_prediction)[0]))
