@@ -16,7 +16,7 @@ from crm.core.cli import Moment, reporting, say
 from crm.core.database import db
 from crm.core.errors import NotFound
 from crm.core.viewer import SYSTEM
-from segments.targeting import evaluation, service
+from segments.targeting import service
 from segments.targeting.reasons import sentence, sentences
 
 way_option = click.option("--way", default=service.EVERY_WAY, help="One way to help; all without.")
@@ -45,6 +45,8 @@ def train(way: str) -> dict[str, Any]:
 @reporting
 def evaluate(holdout_from: datetime, way: str) -> dict[str, Any]:
     """Learn from the asks before a date, measure on those after it, the plain rule beside it."""
+    from segments.targeting import evaluation
+
     return evaluation.evaluate(db.session(), way_key=way, holdout_from=holdout_from, at=clock.now())
 
 

@@ -19,12 +19,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from segments.targeting.columns import Columns
-from segments.targeting.features import COLUMNS, Matrix
+from segments.targeting.features import COLUMNS, DEFAULT_BASE, Matrix
 
 WEIGHTS = np.array([1.8, 1.5, 0.15])
 """The prior's weights of the ranks of recency, frequency and amount."""
 FARTHEST = 4.0
-DEFAULT_BASE = 0.15
 KNOTS = np.linspace(0.0, 1.0, 101)
 
 

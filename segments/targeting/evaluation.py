@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sqlalchemy.orm import Session
 
-from segments.targeting.estimator import DEFAULT_BASE, recency_frequency_amount
-from segments.targeting.features import COLUMNS, Matrix
+from segments.targeting.estimator import recency_frequency_amount
+from segments.targeting.features import COLUMNS, DEFAULT_BASE, Matrix
 from segments.targeting.learning import Learnt, log_loss, prior
 from segments.targeting.service import Training, training_cases
 

@@ -24,6 +24,8 @@ from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 Matrix = NDArray[np.float64]
 Extra = Callable[[CTE], Mapping[str, ColumnElement[Any]]]
 BATCH = 10_000
+DEFAULT_BASE = 0.15
+"""The rate of yeses where nothing is known of one."""
 NEVER = 7300.0
 """Days that stand for "never": twenty years."""
 

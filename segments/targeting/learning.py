@@ -23,8 +23,8 @@ from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from segments.targeting.columns import Columns
-from segments.targeting.estimator import DEFAULT_BASE, PriorShrunkLogistic
-from segments.targeting.features import Matrix
+from segments.targeting.estimator import PriorShrunkLogistic
+from segments.targeting.features import DEFAULT_BASE, Matrix
 from segments.targeting.trees import Trees, boosted, forest
 
 Answers = NDArray[np.int64]

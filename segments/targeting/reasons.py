@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from segments.targeting.features import NEVER, Matrix
-from segments.targeting.learning import Learnt
+
+if TYPE_CHECKING:
+    from segments.targeting.learning import Learnt
 
 RANKS = ("recency", "frequency", "amount_rank")
 # Features that tell the same story to a reader are added up before the largest are chosen.

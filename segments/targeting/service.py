@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Select, delete, func, select, update
@@ -21,10 +21,12 @@ from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.models import Ask, AskState
 from segments.targeting import features
 from segments.targeting.columns import Columns, columns_now
-from segments.targeting.estimator import DEFAULT_BASE
-from segments.targeting.learning import Learnt, learn, log_loss, prior
+from segments.targeting.features import DEFAULT_BASE
 from segments.targeting.models import PropensityModel, Score
 from segments.targeting.reasons import Reason, reasons_for
+
+if TYPE_CHECKING:  # What learns takes long to import, and most processes never learn.
+    from segments.targeting.learning import Learnt
 
 ENOUGH_ASKS, ENOUGH_YESES = 200, 50
 EVERY_WAY = "*"
@@ -71,6 +73,8 @@ class Training:
 
     def learn(self) -> Learnt:
         """The model that these rows teach."""
+        from segments.targeting.learning import learn
+
         return learn(self.x, self.y, self.asked_at, columns=self.columns)
 
 
@@ -107,6 +111,8 @@ def train(session: Session, *, way_key: str, by: Viewer, at: datetime) -> Propen
     cases = training_cases(session, until=at)
     if not cases.enough:
         return None
+    from segments.targeting.learning import prior
+
     early = np.arange(len(cases.y)) < int(len(cases.y) * 0.8)
     held = ~early & cases.of(way_key)
     trial = cases.part(early).learn()
@@ -134,6 +140,8 @@ def train(session: Session, *, way_key: str, by: Viewer, at: datetime) -> Propen
 
 
 def _loss(model: Learnt, cases: Training, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    from segments.targeting.learning import log_loss
+
     return log_loss(model.chances(cases.x[chosen]), cases.y[chosen]) if chosen.any() else 0.0
 
 
@@ -206,6 +214,8 @@ def live_model(session: Session, way_key: str) -> tuple[int, Learnt] | None:
 def _loaded(record: PropensityModel) -> Learnt:
     if hashlib.sha256(record.body).hexdigest() != record.sha256:
         raise Invalid(f"model {record.id} is not what was registered; train it again")
+    from segments.targeting.learning import Learnt
+
     return Learnt.from_json(json.loads(record.body))
 
 
@@ -227,6 +237,8 @@ def score_people(
 
     Without a live model this is the prior, whose ranks are taken among the very people given.
     """
+    from segments.targeting.learning import prior
+
     found = live_model(session, way_key)
     model = found[1] if found else None
     more = model.columns.of if model else None
