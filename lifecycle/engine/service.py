@@ -25,6 +25,7 @@ from lifecycle.engine.intake import (
 )
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.engine.runner import Runner
+from lifecycle.engine.taking_over import take_over
 from lifecycle.journeys.models import (
     IS_WAITING,
     Enrollment,
@@ -46,6 +47,7 @@ def advance(at: datetime) -> AdvanceReport:
     if journeys_wait(session, at):
         meet_everybody(session, at, report)
         clear_stopped(session, at, report)
+    take_over(session, at, report)
     faulty: set[tuple[int, int]] = set()
     for _ in range(HOPS):
         if not step_all(session, at, report, faulty):

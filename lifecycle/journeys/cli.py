@@ -18,9 +18,11 @@ from crm.core.errors import NotFound, Refused
 from crm.core.viewer import SYSTEM
 from lifecycle.journeys import queries, service
 from lifecycle.journeys.comparing import comparisons
+from lifecycle.journeys.differing import differences
 from lifecycle.journeys.hand import enter_by_hand
 from lifecycle.journeys.models import Journey
 from lifecycle.journeys.reading import LARGEST
+from lifecycle.journeys.takeover import MOVE, STAY, STOP, Takeover
 
 journeys = AppGroup("journeys", help="Automated programs, written in YAML.")
 FILE = click.Path(path_type=Path)
@@ -66,16 +68,41 @@ def check(file: Path) -> dict[str, Any]:
     return {
         "key": found.document.journey, "steps": len(found.document.steps),
         "entering": found.entering, "more": found.more, "unchanged": found.unchanged,
+        "inside": [asdict(place) for place in found.inside], "changes": list(found.changes),
     }  # fmt: skip
 
 
 @journeys.command("publish")
 @click.argument("file", type=FILE)
+@click.option(
+    "--inside",
+    type=click.Choice([STAY, MOVE, STOP]),
+    default=STAY,
+    show_default=True,
+    help="What becomes of those inside older versions.",
+)
+@click.option(
+    "--dates",
+    type=click.Choice(["keep", "new"]),
+    default="keep",
+    show_default=True,
+    help="Whether those who move keep the day on which they go on.",
+)
+@click.option(
+    "--removed",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Where those at a step that is gone go; nothing after = lets them out.",
+)
 @reporting
-def publish(file: Path) -> dict[str, Any]:
+def publish(file: Path, inside: Any, dates: Any, removed: tuple[str, ...]) -> dict[str, Any]:
     """Make a journey live for new people; an identical file makes no new version."""
     session = db.session()
-    done = service.publish(session, read_file(file), name=file.name, by=SYSTEM, at=clock.now())
+    places = dict(part.partition("=")[::2] for part in removed)
+    done = service.publish(
+        session, read_file(file), name=file.name, by=SYSTEM, at=clock.now(),
+        takeover=Takeover(inside, dates, places),
+    )  # fmt: skip
     session.commit()
     return {
         "key": done.journey.key, "version": done.version.no, "created": done.created,
@@ -117,6 +144,22 @@ def _acting(verb: Any, key: str) -> dict[str, Any]:
     verb(session, journey, by=SYSTEM, at=clock.now())
     session.commit()
     return {"key": key, "state": journey.state.value, **queries.totals(session, journey, SYSTEM)}
+
+
+@journeys.command("diff")
+@click.argument("key")
+@click.argument("old", type=int)
+@click.argument("new", type=int)
+@reporting
+def diff(key: str, old: int, new: int) -> dict[str, Any]:
+    """What one version of a journey says otherwise than another, in sentences."""
+    session = db.session()
+    journey = queries.load_journey(session, key)
+    before, after = (queries.load_version(session, journey, number) for number in (old, new))
+    changes = differences(queries.document_of(before), queries.document_of(after))
+    for line in changes:
+        say(line)
+    return {"key": key, "old": old, "new": new, "changes": changes}
 
 
 @journeys.command("enter")

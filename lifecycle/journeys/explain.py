@@ -16,9 +16,18 @@ from crm.core.database import db
 from crm.core.viewer import Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.mail.reasons import sentence
-from lifecycle.journeys.models import Enrollment, EnrollmentState, Journey, StepRun
+from lifecycle.journeys.definition import Document
+from lifecycle.journeys.models import (
+    MOVED,
+    Enrollment,
+    EnrollmentState,
+    Journey,
+    JourneyVersion,
+    StepRun,
+)
 from lifecycle.journeys.queries import (
     document_of,
+    documents_of,
     enrollments_of,
     live_journeys,
     messages_of,
@@ -57,12 +66,32 @@ def ways_of(session: Session, alumnus_id: int) -> list[Way]:
     for enrollment, journey, version in found:
         document = document_of(version)
         sent = messages_of(session, enrollment, journey)
-        steps = [(run.at, _step(document, run, sent.get(run.seq))) for run in runs[enrollment.id]]
+        steps = _told(session, version, document, runs[enrollment.id], sent)
         standing = _standing(enrollment, place_words(document, enrollment.step_no))
         ways.append(
             Way(journey, version.no, enrollment, str(PLACES[enrollment.state]), standing, steps)
         )
     return ways
+
+
+def _told(
+    session: Session, version: JourneyVersion, document: Document, runs: Sequence[StepRun],
+    sent: Mapping[int, Message],
+) -> list[tuple[datetime, str]]:  # fmt: skip
+    """Each run in a sentence, read by the version that the person was on then."""
+    documents: dict[str, Document] = {}
+    moves = [run for run in runs if run.outcome == MOVED]
+    if moves:
+        numbers = [int((run.reason or "0").partition(">")[0]) for run in moves]
+        documents = documents_of(session, version.journey_id, numbers)
+    told, left = [], iter(moves)
+    move = next(left, None)
+    for run in runs:
+        on = documents.get((move.reason or "").partition(">")[0], document) if move else document
+        told.append((run.at, _step(on, run, sent.get(run.seq))))
+        if run is move:
+            move = next(left, None)
+    return told
 
 
 def _step(document: Any, run: StepRun, message: Message | None) -> str:

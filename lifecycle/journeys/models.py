@@ -153,6 +153,10 @@ IS_WAITING: ColumnElement[bool] = Enrollment.state == literal_column("'waiting'"
 IS_INSIDE: ColumnElement[bool] = Enrollment.state != literal_column("'ended'")
 
 
+MOVED = "moved"
+"""The outcome of a run that did nothing but move somebody to another version (`reason`: 1>2)."""
+
+
 class StepRun(Model):
     """One execution of one step: its outcome and why; the key is the wall against a second run."""
 

@@ -1,4 +1,4 @@
-"""Letting one person in by hand, and the people whom a district keeps aside from all journeys."""
+"""Letting one person in by hand, the control group, and two versions side by side."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from crm.core.district import choose, chosen
 from crm.core.errors import Conflict
 from crm.core.viewer import Permission
 from crm.web.forms import Form
+from lifecycle.journeys import queries
+from lifecycle.journeys.differing import differences
 from lifecycle.journeys.entering import ControlGroup
 from lifecycle.journeys.hand import enter_by_hand
 from lifecycle.journeys.routes import bp
@@ -73,3 +75,16 @@ def control_group() -> Any:
         return redirect(url_for("journeys.control_group"), 303)
     page = render_template("lifecycle/journeys/control.html", form=form)
     return page, 422 if form.errors else 200
+
+
+@bp.get("/<key>/compare/<int:old>/<int:new>")
+@requires(Permission.JOURNEYS_VIEW)
+def compare(key: str, old: int, new: int) -> str:
+    """What one version says otherwise than another."""
+    session = db.session()
+    journey = queries.load_journey(session, key)
+    before, after = (queries.load_version(session, journey, number) for number in (old, new))
+    changes = differences(queries.document_of(before), queries.document_of(after))
+    return render_template(
+        "lifecycle/journeys/compare.html", journey=journey, old=before, new=after, changes=changes
+    )

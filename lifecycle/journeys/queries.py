@@ -85,6 +85,17 @@ def versions_of(session: Session, journey: Journey) -> Sequence[JourneyVersion]:
     return session.scalars(statement.order_by(JourneyVersion.no.desc()).limit(200)).all()
 
 
+def load_version(session: Session, journey: Journey, number: int) -> JourneyVersion:
+    """The version of that number; `NotFound` if there is none."""
+    statement = select(JourneyVersion).where(
+        JourneyVersion.journey_id == journey.id, JourneyVersion.no == min(number, 2**31 - 1)
+    )
+    version = session.scalars(statement).one_or_none()
+    if version is None:
+        raise NotFound(f"The journey “{journey.key}” has no version {number}.")
+    return version
+
+
 def journeys_page(session: Session, *, after: str | None = None) -> Page[Any]:
     """Journeys by key."""
     return keyset(session, select(Journey), [Journey.key], after=after)
@@ -104,6 +115,14 @@ def live_journeys(session: Session) -> Sequence[tuple[Journey, JourneyVersion]]:
 def document_of(version: JourneyVersion) -> Document:
     """The journey that a version is."""
     return stored(version.document)
+
+
+def documents_of(session: Session, journey_id: int, numbers: Sequence[int]) -> dict[str, Document]:
+    """Versions of a journey by their number, as text."""
+    statement = select(JourneyVersion).where(
+        JourneyVersion.journey_id == journey_id, JourneyVersion.no.in_(numbers)
+    )
+    return {str(version.no): document_of(version) for version in session.scalars(statement)}
 
 
 def scoped(statement: Any, column: Any, viewer: Viewer) -> Any:

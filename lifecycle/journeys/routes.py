@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -21,10 +21,12 @@ from lifecycle.journeys.forms import JourneyForm
 from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
 from lifecycle.journeys.reading import LARGEST
 from lifecycle.journeys.starters import starter_text, starters
+from lifecycle.journeys.takeover import MOVE, STAY, STOP, Takeover
 from lifecycle.journeys.views import journey_view, picture
 from lifecycle.journeys.windows import spelled_window
 from lifecycle.journeys.words import STATES, TONES, entry_words, kind_words, step_words
 
+GONE = "removed-"
 bp = Blueprint("journeys", __name__, url_prefix="/journeys")
 
 
@@ -108,13 +110,25 @@ def publish() -> Any:
     form = JourneyForm()
     try:
         text, name = _written(form)
-        done = service.publish(db.session(), text, name=name, by=current_viewer(), at=clock.now())
+        done = service.publish(
+            db.session(), text, name=name, by=current_viewer(), at=clock.now(), takeover=_takeover()
+        )
     except Refused as error:
         return _refused(form, error)
     db.session.commit()
     told = _("Version %(no)s is live.", no=done.version.no)
     flash(told if done.created else _("Nothing changed: this very version is live already."))
     return redirect(url_for("journeys.detail", key=done.journey.key), 303)
+
+
+def _takeover() -> Takeover:
+    """What the form says of those inside; `Refused` for what it cannot say."""
+    form = request.form
+    inside, dates = form.get("inside", STAY), form.get("dates", "keep")
+    if inside not in (STAY, MOVE, STOP) or dates not in ("keep", "new"):
+        raise Refused([_("Choose what becomes of those inside.")])
+    removed = {k.removeprefix(GONE): v for k, v in form.items() if k.startswith(GONE)}
+    return Takeover(cast(Any, inside), cast(Any, dates), removed)
 
 
 @bp.get("/<key>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from crm.core.errors import Conflict, Refused
 from crm.core.viewer import Viewer
 from crm.mail.content import shipped_version
 from lifecycle.journeys.definition import Document
+from lifecycle.journeys.differing import differences
 from lifecycle.journeys.entry import entrants
 from lifecycle.journeys.models import (
     Enrollment,
@@ -25,6 +27,7 @@ from lifecycle.journeys.models import (
 from lifecycle.journeys.queries import document_of, find_journey, live_version, load_journey
 from lifecycle.journeys.reading import locate, read_document
 from lifecycle.journeys.steps import Send
+from lifecycle.journeys.takeover import Standing, Takeover, check_takeover, those_inside
 from lifecycle.journeys.world import world_faults
 
 MOST_COUNTED = 10_000
@@ -32,12 +35,15 @@ MOST_COUNTED = 10_000
 
 @dataclass(frozen=True)
 class Checked:
-    """A journey fit to publish: who would enter now (counted up to 10,000), and if it is new."""
+    """A journey fit to publish: who would enter now (counted up to 10,000), if it is new, who is
+    inside the versions before, and what it says otherwise than the live one."""
 
     document: Document
     entering: int
     more: bool
     unchanged: bool
+    inside: Sequence[Standing] = ()
+    changes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,24 @@ def check(session: Session, text: str, *, name: str, at: datetime) -> Checked:
     found = session.scalars(select(func.count()).select_from(some)).one()
     live = live_version(session, journey) if journey else None
     same = live is not None and document_of(live) == document
-    return Checked(document, min(found, MOST_COUNTED), found > MOST_COUNTED, same)
+    inside = those_inside(session, journey, document) if journey else []
+    changes = differences(document_of(live), document) if live else []
+    return Checked(document, min(found, MOST_COUNTED), found > MOST_COUNTED, same, inside, changes)
 
 
-def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime) -> Published:
-    """Make a checked journey live for new people; those inside stay on the version they entered.
+def publish(
+    session: Session, text: str, *, name: str, by: Viewer, at: datetime,
+    takeover: Takeover | None = None,
+) -> Published:  # fmt: skip
+    """Make a checked journey live for new people; what becomes of those inside says `takeover`.
 
     An identical document makes no new version. A paused journey stays paused, a stopped one runs
     again. Raises `Refused` with each fault at its line.
     """
-    document = check(session, text, name=name, at=at).document
+    checked = check(session, text, name=name, at=at)
+    document = checked.document
+    takeover = takeover or Takeover()
+    check_takeover(checked.inside, document, takeover)
     for step in document.steps:
         if isinstance(step, Send) and step.pinned[1] is None:
             shipped_version(session, step.pinned[0], at)
@@ -87,13 +101,15 @@ def publish(session: Session, text: str, *, name: str, by: Viewer, at: datetime)
         journey_id=journey.id, no=(session.scalar(last) or 0) + 1, document=document.canonical,
         sha256=document.sha256, source=text, steps=len(document.steps), published_at=at,
         published_by=by.user_id, events_from=_listening(live, document, at),
+        takeover=takeover.plain(),
     )  # fmt: skip
     session.add(version)
     session.flush()
     journey.live_version_id = version.id
     audit.record(
-        session, "publish", kind="journey", key=journey.key, by=by, at=at, version=version.no
-    )
+        session, "publish", kind="journey", key=journey.key, by=by, at=at, version=version.no,
+        inside=takeover.inside,
+    )  # fmt: skip
     session.flush()
     return Published(journey, version, created=True)
 

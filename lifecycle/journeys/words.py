@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from lifecycle.journeys.definition import Document, Enter
-from lifecycle.journeys.models import EnrollmentState, JourneyState, StepRun
+from lifecycle.journeys.models import MOVED, EnrollmentState, JourneyState, StepRun
 from lifecycle.journeys.steps import (
     ANY,
     AskFor,
@@ -65,6 +65,8 @@ ENDS: dict[str, Any] = {
     "done": lazy_gettext("went all the way"),
     "exit": lazy_gettext("matched the exit rule"),
     "stopped": lazy_gettext("the journey was stopped"),
+    "removed": lazy_gettext("a new version no longer has their step"),
+    "replaced": lazy_gettext("a new version took the place of theirs"),
     "control": lazy_gettext("kept aside for comparison, so nothing was sent"),
     "cap": lazy_gettext("they got as much mail as one person may get"),
     "merged": lazy_gettext("the record became part of another one"),
@@ -182,9 +184,15 @@ def end_words(reason: str | None) -> str:
 
 def run_words(document: Document, run: StepRun) -> str:
     """What one run of a step did, and why, in a sentence."""
+    if run.outcome == MOVED:
+        old, _sign, new = (run.reason or "").partition(">")
+        return _("Moved from version %(old)s to version %(new)s.", old=old, new=new)
     if run.step_no >= len(document.steps):
         return run.outcome
-    step, outcome = document.steps[run.step_no], run.outcome
+    return _run_words(document.steps[run.step_no], run.outcome, run.reason)
+
+
+def _run_words(step: Step, outcome: str, reason: str | None) -> str:
     if isinstance(step, Send):
         return _("“%(content)s” was put in the outbox.", content=step.content)
     if isinstance(step, Wait):
@@ -205,7 +213,7 @@ def run_words(document: Document, run: StepRun) -> str:
         return _("The query “%(query)s” meant the person.", query=edge_words(step, outcome))
     if isinstance(step, Exit):
         return _("The end: %(reason)s.", reason=end_words(step.reason))
-    return _acted_words(step, outcome, run.reason)
+    return _acted_words(step, outcome, reason)
 
 
 def _acted_words(

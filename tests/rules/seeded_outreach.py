@@ -128,6 +128,8 @@ def lifecycle_rows(make: Make, person: Alumnus) -> dict[str, Any]:
         "campaigns/key": "spring",
         "journeys/key": journey.key,
         "task_id": task.id,
+        "journeys.compare/old": 1,
+        "journeys.compare/new": 1,
         "journeys.people?": "?step=hello",
         **{f"campaigns.{e}/key": "draft" for e in drafts},
     }
