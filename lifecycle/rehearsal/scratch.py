@@ -182,12 +182,8 @@ def _hanging(known: set[str]) -> Sequence[str]:
         table.name
         for table in db.metadata.sorted_tables
         if table.name not in known
-        and table.name not in NOT_OURS
         and any(key.column.table.name in HANGS_ON for key in table.foreign_keys)
     ]
-
-
-NOT_OURS = frozenset({"rehearsal", "rehearsed_person"})
 
 
 def _twin(connection: Connection, table: str, where: str | None, values: dict[str, Any]) -> None:

@@ -14,6 +14,9 @@ from werkzeug.routing import Rule
 
 from crm.accounts.models import User
 from crm.core.viewer import Role
+from lifecycle.rehearsal.gathering import Figures, Taken
+from lifecycle.rehearsal.models import Rehearsal, RehearsalState
+from lifecycle.rehearsal.result import result
 from tests.factories import Make
 from tests.rules.seeded_outreach import MESSAGE as MESSAGE
 from tests.rules.seeded_outreach import lifecycle_rows, mail_rows, segments_rows
@@ -94,6 +97,7 @@ def seed(make: Make) -> District:
         **session_rows(make.session, users[Role.COORDINATOR], make),
         **mail_rows(make, person),
         **lifecycle_rows(make, person),
+        **rehearsal_rows(make),
         **segments_rows(make, person, school, users[Role.SCHOOL]),
         **import_rows(make, person),
         **links_rows(make, person),
@@ -106,3 +110,24 @@ def seed(make: Make) -> District:
         **door_rows(make, school),
     }
     return District(users, places)
+
+
+def rehearsal_rows(make: Make) -> dict[str, Any]:
+    """A rehearsal that is over, with a figure of each kind."""
+    figures: Figures = {
+        "before": {("early", "quiet"): 2}, "after": {("early", "aware"): 2},
+        "total": {("messages",): 2, ("skipped",): 1}, "topics": {("news",): 2},
+        "messages": {(0,): 2}, "sent": {(0, "news"): 2}, "days": {("2026-09-15", "news"): 2},
+        "reasons": {("no_address",): 1}, "skipped": {(0, "no_address"): 1},
+        "tasks": {(1,): 1}, "moves": {(0, "quiet", "aware"): 2}, "spread": {(1,): 2},
+    }  # fmt: skip
+    told = result(
+        [Taken(figures, (), {})], weight=1.5, start=make.at, weeks=2, ladder=("quiet", "aware")
+    )
+    told |= {"people": 2, "population": 3, "runs": 1, "behaviour": {"mails": 9}}
+    run = make.save(
+        Rehearsal(
+            months=1, runs=1, state=RehearsalState.READY, done=100, result=told, asked_at=make.at
+        )
+    )
+    return {"rehearsal_id": run.id, "rehearsals/key": "welcome"}
