@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0024_rehearsals"
-down_revision = "0023_topic_pauses"
+revision = "0026_rehearsals"
+down_revision = "0025_entries"
 branch_labels = None
 depends_on = None
 MOMENT = sa.DateTime(timezone=True)
