@@ -91,7 +91,8 @@ def tables_read(session: Session, draft: str | None, at: datetime) -> frozenset[
     ahead = Campaign.state == CampaignState.SCHEDULED
     texts = {text for document in documents for text in _queries(document)}
     texts |= set(session.scalars(select(Campaign.query).where(ahead)))
-    found: set[str] = set()
+    moves = any(document.enter.move is not None for document in documents)
+    found: set[str] = {"standing_move"} if moves else set()
     for text in texts:
         with suppress(QueryError):
             found |= _tables(meaning(session, text, at))

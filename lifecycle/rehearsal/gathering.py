@@ -33,7 +33,7 @@ SKIPPED = f"""select {WEEK.format(at="ended_at")} as week, coalesce(reason, stat
     and alumnus_id is not null and {MINE} group by 1, 2, 3"""
 ENTERED = f"""select {WEEK.format(at="entered_at")} as week, j.key, count(*) as n
   from enrollment e join journey j on j.id = e.journey_id
-  where entered_at >= :start group by 1, 2"""
+  where entered_at >= :start and e.arm is null group by 1, 2"""
 RAN = f"""select {WEEK.format(at="r.at")} as week, j.key,
     v.document -> 'steps' -> r.step_no as step, count(*) as n
   from step_run r join enrollment e on e.id = r.enrollment_id
