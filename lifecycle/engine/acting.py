@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Select, String, exists, func, literal, select
+from sqlalchemy import Select, String, case, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -147,13 +147,13 @@ def _enroll(
         Alumnus.id.in_(_people(fine))
     )
     let_in(session, version, document, at, who, origin=f"journey:{group.document.journey}")
-    entered = exists().where(
-        _Other.journey_id == journey.id, _Other.alumnus_id == Enrollment.alumnus_id,
-        _Other.entered_at == at,
-    )  # fmt: skip
-    # Whom another worker let in at this instant, or who had their one way before.
-    left = select(Enrollment.id).where(Enrollment.id == these(fine), ~entered)
-    return told | dict.fromkeys(session.scalars(left), Told("not_entered", "been"))
+    here = (_Other.journey_id == journey.id) & (_Other.alumnus_id == Enrollment.alumnus_id)
+    entered = exists().where(here, _Other.entered_at == at, _Other.arm.is_(None))
+    aside = exists().where(here, _Other.entered_at == at, _Other.arm.is_not(None))
+    # Who is kept aside for comparison, or had their one way before, or at this very instant.
+    reason = case((aside, "control"), else_="been")
+    left = select(Enrollment.id, reason).where(Enrollment.id == these(fine), ~entered)
+    return told | {place: Told("not_entered", why) for place, why in session.execute(left)}
 
 
 def _ask(session: Session, group: Group, step: AskFor, ids: Sequence[int], at: datetime) -> Acted:

@@ -21,6 +21,7 @@ from lifecycle.journeys.forms import JourneyForm
 from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
 from lifecycle.journeys.reading import LARGEST
 from lifecycle.journeys.starters import starter_text, starters
+from lifecycle.journeys.steps import spelled
 from lifecycle.journeys.takeover import MOVE, STAY, STOP, Takeover
 from lifecycle.journeys.views import journey_view, picture
 from lifecycle.journeys.windows import spelled_window
@@ -35,7 +36,8 @@ def words() -> dict[str, Any]:
     """What every journey template needs to name things."""
     return {
         "journey_states": STATES, "journey_tones": TONES, "reason_sentence": sentence,
-        "journey_deed": kind_words, "journey_entry": entry_words, "journey_window": spelled_window,
+        "journey_deed": kind_words, "journey_entry": entry_words,
+        "journey_window": spelled_window, "journey_span": spelled,
     }  # fmt: skip
 
 

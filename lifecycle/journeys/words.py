@@ -58,6 +58,7 @@ NOT_ENTERED: dict[str, Any] = {
     "stopped": lazy_gettext("it is stopped"),
     "been": lazy_gettext("they were in it before, or are in it now"),
     "exit": lazy_gettext("its exit rule means them"),
+    "control": lazy_gettext("kept aside for comparison, so nothing was sent"),
     "deceased": lazy_gettext("the person died"),
 }
 
@@ -171,9 +172,9 @@ def edge_words(step: Step, outcome: str) -> str:
     if isinstance(step, Split):
         return _shares(step)[int(outcome) - 1].partition(" ")[0]
     if isinstance(step, AskFor):
-        return _("asked") if outcome == "asked" else _("may not be asked")
+        return _("was asked") if outcome == "asked" else _("may not be asked")
     if isinstance(step, Enroll):
-        return _("entered") if outcome == "entered" else _("could not enter")
+        return _("was let in") if outcome == "entered" else _("could not enter")
     return ""
 
 
