@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     String,
+    and_,
     case,
     insert,
     literal,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from lifecycle.engine.changes import MOMENT, QUIETLY, rows
+from lifecycle.engine.changes import MOMENT, QUIETLY, rows, these
 from lifecycle.engine.intake import guarded
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.journeys.definition import Document, delay
@@ -44,7 +45,7 @@ from lifecycle.journeys.models import (
 from lifecycle.journeys.queries import document_of
 from lifecycle.journeys.takeover import MOVE, OUT, Takeover, kept_takeover, same_wait
 
-BATCH = 5_000
+BATCH = 2_000
 REMOVED, REPLACED = "removed", "replaced"
 LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
 
@@ -100,13 +101,13 @@ def _batch(
 ) -> int:
     """Take these locked people over; answers how many were let out."""
     wanted = kept_takeover(new.takeover)
-    mine = Enrollment.id.in_(ids)
+    mine = Enrollment.id == these(ids)
     if wanted.inside != MOVE:
         return _let_out(session, mine, REPLACED, at)
     before, after = document_of(old), document_of(new)
     targets = _targets(before, after, wanted)
     gone = [no for no, target in targets.items() if target is None]
-    out = _let_out(session, mine & Enrollment.step_no.in_(gone), REMOVED, at) if gone else 0
+    out = _let_out(session, and_(mine, Enrollment.step_no.in_(gone)), REMOVED, at) if gone else 0
     words = literal(f"{old.no}>{new.no}", String())
     chosen = select(
         Enrollment.id, Enrollment.seq, Enrollment.step_no, literal(MOVED), words,
