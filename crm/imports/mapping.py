@@ -238,7 +238,9 @@ def _target(title: str, word: Any) -> str:
     if isinstance(word, dict) and isinstance(word.get("target"), str):
         target, kind = word["target"].strip().rstrip("!"), word.get("kind")
         marked = word.get("targeting") is True or word["target"].strip().endswith("!")
-        if kind is not None and (kind not in set(CustomKind) or not target.startswith("custom.")):
+        if kind is not None and not target.startswith("custom."):
+            raise Invalid(f"column {title!r}: only a custom field has a kind: write custom.NAME")
+        if kind is not None and kind not in set(CustomKind):
             known = ", ".join(CustomKind)
             raise Invalid(f"column {title!r}: the kind of a custom field is one of {known}")
         return f"{target}{f':{kind}' if kind else ''}{'!' if marked else ''}"

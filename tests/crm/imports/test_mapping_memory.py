@@ -67,7 +67,7 @@ def test_a_value_that_is_not_of_its_kind_is_left_out_and_said(
     ("rule", "words"),
     [
         ({"target": "custom.dues", "kind": "money"}, "the kind of a custom field is one of"),
-        ({"target": "city", "kind": "number"}, "the kind of a custom field is one of"),
+        ({"target": "city", "kind": "number"}, "only a custom field has a kind"),
     ],
 )
 def test_a_mapping_file_with_an_unknown_kind_is_refused(
