@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from crm.accounts.models import User
 from crm.accounts.sessions import start_session
 from crm.core import clock
 from crm.core.database import db
+from crm.mail.delivery import deliver
 from tests.conftest import TODAY, settings_for
 from tests.factories import Make
 from wsgi import create_app
@@ -134,9 +135,13 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def made(site: Site) -> Iterator[Make]:
-    """Factories on the site's database, at the site's moment; commit before you look."""
+    """Factories on the site's database, at the site's moment; commit before you look.
+
+    What earlier stories left in the outbox goes now, so that each counts its own letters.
+    """
     site.now = TODAY
     with site.app.app_context(), clock.at(TODAY):
+        deliver(site.app, at=TODAY + timedelta(days=7))
         yield Make(db.session(), TODAY)
         db.session.rollback()
 
