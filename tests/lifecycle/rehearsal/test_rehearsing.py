@@ -264,7 +264,9 @@ def test_the_command_says_it_by_week(district: District) -> None:
     district.publish(HELLO)
     runner = district.app.test_cli_runner()
     arguments = ["lifecycle", "rehearse", "--months", "1", "--runs", "1", "--json"]
-    done = runner.invoke(args=[*arguments, "--as-of", "2026-09-15T15:00", "--journey", "hello"])
+    with district.app.app_context():  # a fixture of wider scope may have another app's open
+        done = runner.invoke(args=[*arguments, "--as-of", "2026-09-15T15:00", "--journey", "hello"])
+        unknown = runner.invoke(args=[*arguments, "--journey", "none"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout.splitlines()[-1])
     assert len(told["weeks"]) == 5
@@ -272,7 +274,6 @@ def test_the_command_says_it_by_week(district: District) -> None:
     assert told["weeks"][0]["stages"]
     assert {"skipped", "by_topic", "entered", "tasks"} <= told["weeks"][0].keys()
     assert told["most_contacted"][0]["messages"] >= 1
-    unknown = runner.invoke(args=[*arguments, "--journey", "none"])
     assert unknown.exit_code == 1
 
 
