@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import axe_playwright_python
@@ -35,12 +35,15 @@ WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 
 
 @pytest.fixture(scope="session")
-def district(site: Site) -> Iterator[District]:
-    """One of everything, on the site's database."""
+def district(site: Site) -> District:
+    """One of everything, on the site's database; neither its app nor its clock stays open."""
     with site.app.app_context(), clock.at(TODAY):
         district = seed(Make(db.session(), TODAY))
         db.session.commit()
-        yield district
+        for user in district.users.values():
+            db.session.refresh(user)
+        db.session.expunge_all()
+    return district
 
 
 def places(site: Site, district: District, *, public: bool) -> list[str]:
