@@ -60,8 +60,10 @@ def demo(
     session, at = db.session(), clock.now()
     user = session.scalars(select(User).where(User.email == COORDINATOR)).one()
     link = sign_in_link(session, user, at=at, life=LINK_LIFE)
+    built = session.scalars(_marks("demo.built")).one()
     counts = {
-        "people": session.scalar(select(func.count()).select_from(Alumnus)),
+        "people": built.detail["people"],
+        "records": session.scalar(select(func.count()).select_from(Alumnus)),
         "interactions": session.scalar(select(func.count()).select_from(Interaction)),
         "url": link,
     }
