@@ -40,9 +40,9 @@ PLACES: dict[Place, Any] = {
     Place.VIRTUAL: _("By video"),
 }
 GRADES: dict[GradeBand, Any] = {
-    GradeBand.K_5: _("K to 5"),
-    GradeBand.G6_8: _("6 to 8"),
-    GradeBand.G9_12: _("9 to 12"),
+    GradeBand.K_5: _("grades K to 5"),
+    GradeBand.G6_8: _("grades 6 to 8"),
+    GradeBand.G9_12: _("grades 9 to 12"),
 }
 REASONS: dict[str, Any] = {
     "dates_passed": _("The dates passed before somebody said yes."),
