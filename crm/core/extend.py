@@ -101,6 +101,13 @@ class Extensions:
     # Table of a thing that a person has once → by which column it is the same thing, and when the
     # row `g` of the record that goes is better than `o` of the one that stays (SQL).
     better: dict[str, tuple[str, str]] = field(default_factory=dict)
+    # Table → when its row `g` of the record that goes is the same thing as the row `o` of the one
+    # that stays, though no rule of the table says so (SQL): it stays behind.
+    same: dict[str, str] = field(default_factory=dict)
+    # A merge of these two records was taken back: what its viewer must know besides.
+    unmerged: list[Callable[[Session, Viewer, int, int], Iterable[str]]] = field(
+        default_factory=list
+    )
     # Table that stays when a person is forgotten → what its rows of theirs are set to (SQL).
     stripped: dict[str, str] = field(default_factory=dict)
     # Told, in its transaction, that an import of people was applied.

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from crm.alumni.queries import resolve_person
 from crm.core import clock
-from crm.core.cli import reporting
+from crm.core.cli import reporting, say
 from crm.core.database import db
 from crm.core.viewer import SYSTEM
 from crm.duplicates import merging
@@ -66,7 +66,15 @@ def unmerge(merge_id: int) -> dict[str, Any]:
     session = db.session()
     done = merging.unmerge(session, merge_id, at=clock.now(), by=SYSTEM)
     session.commit()
-    return {"merge_id": merge_id, "kept": done.kept_id, "restored": done.gone_id}
+    warnings = merging.warnings(session, SYSTEM, done)
+    for sentence in warnings:
+        say(sentence)
+    return {
+        "merge_id": merge_id,
+        "kept": done.kept_id,
+        "restored": done.gone_id,
+        "warnings": warnings,
+    }
 
 
 def _report(limit: int, threshold: float) -> dict[str, Any]:

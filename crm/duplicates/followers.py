@@ -2,7 +2,7 @@
 
 The foreign keys tell which tables name a person (by the column `alumnus_id`), so that none is
 forgotten. A row that the other record has already, by some rule that lets a person have a thing
-once, stays behind.
+once, stays behind; so does one that a package knows to be the same thing (`extensions().same`).
 """
 
 # Table and column names come from our own models, never from a user.
@@ -150,6 +150,8 @@ def _taken(table: Table, but: str = "") -> Iterator[str]:
         where = index.dialect_options["postgresql"].get("where")
         if index.unique:
             rules.append((list(index.columns), "" if where is None else str(where)))
+    if same := extensions().same.get(table.name):
+        yield f"(exists (select from {table.name} o where o.{PERSON} = :kept and {same}))"
     for columns, where in rules:
         names = [column.name for column in columns]
         if PERSON not in names or (but and where == but):

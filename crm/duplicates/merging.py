@@ -22,6 +22,7 @@ from crm.alumni.models import Alumnus
 from crm.alumni.names import name_key, sort_key
 from crm.consent.models import ConsentSource
 from crm.core.errors import Conflict, Invalid
+from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.duplicates import followers
 from crm.duplicates.models import DuplicatePair, Merge, PairState
@@ -81,6 +82,12 @@ def edited_since(session: Session, done: Merge) -> list[str]:
     return [
         name for name, (_, after) in done.fields.items() if _plain(getattr(kept, name)) != after
     ]
+
+
+def warnings(session: Session, viewer: Viewer, done: Merge) -> list[str]:
+    """What whoever took a merge back must know besides, in the words of the packages above."""
+    ids = done.kept_id, done.gone_id
+    return [said for tell in extensions().unmerged for said in tell(session, viewer, *ids)]
 
 
 def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None) -> Merge:

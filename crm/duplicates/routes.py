@@ -103,6 +103,8 @@ def undo(merge_id: int) -> Any:
     if stays:
         words = ", ".join(str(FIELDS.get(name, name)) for name in stays)
         flash(_("Changed since, and therefore left as it is: %(fields)s.", fields=words), "warning")
+    for sentence in merging.warnings(session, current_viewer(), done):
+        flash(sentence, "warning")
     return redirect(url_for("people.detail", alumnus_id=done.kept_id), 303)
 
 

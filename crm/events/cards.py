@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import url_for
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale, gettext, ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -17,8 +17,8 @@ from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
 from crm.events.access import visible_events
 from crm.events.letters import page_address
-from crm.events.models import Answer, Event, EventState, Invitation
-from crm.events.queries import AHEAD
+from crm.events.models import COUNTS, Answer, Event, EventState, Invitation
+from crm.events.queries import AHEAD, taken
 from crm.events.words import ANSWERS, when_words, where_words
 from crm.links.tokens import Claim
 
@@ -35,7 +35,7 @@ def to_do(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     label = ngettext("event takes place this week", "events take place this week", soon)
     yield Todo(label, soon, url_for("events.index"), "info", 30)
     line = select(Invitation.id).join(Event, Event.id == Invitation.event_id)
-    waiting = _count(session, line.where(*ahead, Invitation.answer == Answer.WAITING))
+    waiting = _count(session, line.where(*ahead, COUNTS, Invitation.answer == Answer.WAITING))
     label = ngettext("person waits for a place", "people wait for a place", waiting)
     yield Todo(label, waiting, url_for("events.index"), "warn", 31)
     if viewer.may(Permission.EVENTS_EDIT):
@@ -63,6 +63,29 @@ def panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] |
     if not rows or not viewer.may(Permission.EVENTS_VIEW):
         return None
     return {"rows": rows, "answers": ANSWERS, "held": EventState.HELD}
+
+
+def overbooked(session: Session, viewer: Viewer, kept_id: int, gone_id: int) -> Iterable[str]:
+    """Events to come of which two records, apart again, hold more places than there are.
+
+    A place that the merge freed was given to the next in line; all of them were told that they
+    have one, so that nobody loses it.
+    """
+    theirs = select(Invitation.event_id).where(
+        Invitation.alumnus_id.in_([kept_id, gone_id]), Invitation.answer == Answer.COMING
+    )
+    statement = select(Event).where(
+        visible_events(viewer), Event.id.in_(theirs), Event.state.in_(AHEAD),
+        Event.capacity.is_not(None),
+    )  # fmt: skip
+    for event in session.scalars(statement.order_by(Event.starts_at, Event.id)):
+        places = taken(session, event.id)
+        if event.capacity is not None and places > event.capacity:
+            yield gettext(
+                "%(event)s now has %(taken)s places promised and %(places)s to give: the one that "
+                "the merge freed went to the next in line. Nobody's was taken away.",
+                event=event.title, taken=places, places=event.capacity,
+            )  # fmt: skip
 
 
 def own_page(

@@ -61,7 +61,9 @@ def edit(session: Session, event: Event, plan: Plan, *, by: Viewer, at: datetime
             message = _("People were invited from there; this can no longer change.")
             raise Invalid(message, field="place_for")
         check_place(session, by, plan.school_id, plan.cluster_id)
-    if plan.capacity is not None and (full := taken(session, event.id)) > plan.capacity:
+    now, then = event.capacity, plan.capacity
+    fewer = then is not None and (now is None or then < now)
+    if fewer and (full := taken(session, event.id)) > (then or 0):
         message = _("%(count)s places are promised already.", count=full)
         raise Invalid(message, field="capacity")
     for name in changed:

@@ -11,6 +11,7 @@ from crm.core.viewer import Permission
 from crm.events import (
     answer_routes,
     cards,
+    door,
     door_routes,
     fields,
     inviting,
@@ -27,9 +28,16 @@ FORGOTTEN = """guest_names = '', needs = '',
         select id from event where state in ('open', 'closed')) then 'declined' else answer end"""
 """Who was there stays as a count; whoever was to come frees a place, which the next tick gives."""
 
-BETTER = """(g.came_at is not null, coalesce(g.answered_at, '-infinity'))
-    > (o.came_at is not null, coalesce(o.answered_at, '-infinity'))"""
-"""Of two invitations of one person the one by which they came counts, else their latest word."""
+BETTER = """o.came_at is null and (g.came_at is not null
+    or coalesce(g.answered_at, '-infinity') > coalesce(o.answered_at, '-infinity'))"""
+"""Of two invitations of one person the one by which they came counts, else their latest word.
+
+If they came by both, that of the record that stays: its attendance stays too (`SAME`).
+"""
+
+SAME = f"""g.kind = '{door.KIND}' and g.origin like 'event:%'
+    and o.kind = g.kind and o.origin = g.origin"""
+"""One attendance, which each of two records of one person noted at the door."""
 
 
 def init_app(app: Flask) -> None:
@@ -46,6 +54,8 @@ def init_app(app: Flask) -> None:
     known.query_fields.extend(fields.FIELDS)
     known.stripped["event_invitation"] = FORGOTTEN
     known.better["event_invitation"] = ("event_id", BETTER)
+    known.same["interaction"] = SAME
+    known.unmerged.append(cards.overbooked)
     known.query_users.append(queries.events_that_name)
     known.alumnus_panels.append(Panel("events", "crm/events/_panel.html", 45, cards.panel))
     known.profile_panels.append(Panel("events", "crm/events/_own.html", 20, cards.own_page))
