@@ -132,7 +132,7 @@ class Desk:
             )  # fmt: skip
             request = create_request(session, draft, by=self.teachers[school.id], at=at)
             approve(session, request, by=SYSTEM, at=at)
-            _found, chosen = suggest(session, request, at=at)
+            chosen = suggest(session, request, at=at, counted=False).chosen
             if chosen:
                 send_wave(session, request, [c.pick() for c in chosen], by=SYSTEM, at=at)
 

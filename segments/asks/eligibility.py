@@ -224,7 +224,7 @@ def _history(way_key: str, at: datetime) -> dict[str, ColumnElement[bool]]:
     same_way = Ask.way_key == way_key
     today = at.date()
     offered_since = exists().where(
-        Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
+        Interest.alumnus_id == Ask.alumnus_id, Interest.kind == InterestKind.WAY,
         Interest.key == way_key, Interest.since > Ask.answered_at,
     )  # fmt: skip
     year = select(func.count()).where(reached, Ask.asked_at > at - timedelta(days=365))

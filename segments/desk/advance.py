@@ -89,7 +89,7 @@ def _next_wave(session: Session, request: Request, done: Advanced, at: datetime)
     if request.state not in ASKABLE:
         return
     wave = next_wave(session, request.id)
-    _found, chosen = suggest(session, request, at=at, wave=wave)
+    chosen = suggest(session, request, at=at, wave=wave, counted=False).chosen
     if not chosen:
         request.reason = "nobody_left"
         return

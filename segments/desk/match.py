@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from flask_babel import gettext as _
-from sqlalchemy import Select, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, UnaryExpression, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
+from crm.core.database import among
+from crm.core.district import chosen
 from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.eligibility import (
     Need,
     first_obstacle,
     helpers,
     need_of,
+    obstacles,
     sort_in_memory,
     suitable_dates,
 )
 from segments.asks.models import Ask
 from segments.asks.service import Pick
-from segments.desk.ranking import ranked
+from segments.desk.choices import Asking
+from segments.desk.people import Ids, Numbers, People, load_people
+from segments.desk.planning import Circle
+from segments.desk.ranking import (
+    DISTANCES,
+    Fit,
+    chance,
+    draw,
+    fairness,
+    fit,
+    order_of,
+    want_of,
+)
 from segments.desk.words import reasons
 from segments.requests.models import Request
-from segments.targeting.service import base_rate, live_model, score_people
+from segments.targeting.service import base_rate, chances_now
 
-RESCORED = 200
+RESCORED = 100
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody who may be asked. `dates` are the ids of the date choices that suit."""
+    """Somebody who may be asked. `dates` are the ids of the date choices that suit.
+
+    `value` is `fit` × `probability` × `fairness`, each in (0, 1]; `facts` is what the rank looked
+    at. `propensity` is the chance that they had of being chosen, 1 unless they were drawn.
+    """
 
     alumnus_id: int
     name: str
@@ -45,6 +64,10 @@ class Candidate:
     value: float
     dates: tuple[int, ...]
     reasons: tuple[str, ...]
+    fit: float = 1.0
+    fairness: float = 1.0
+    circle: Circle = Circle.DISTRICT
+    facts: Facts | None = None
     chosen_by: str = "rank"
     propensity: float = 1.0
 
@@ -57,13 +80,57 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What the rank looked at of one person, for words and columns of a page."""
+
+    class_year: int | None
+    own_school: bool
+    own_cluster: bool
+    works: bool
+    cares: bool
+    speaks: bool
+    offers: bool
+    near: str
+    deeds: int
+    deeds_year: int
+    last_deed: datetime | None
+    asks: int
+    asks_year: int
+    yeses: int
+    last_ask: datetime | None
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Everybody who may be asked for a request, ranked: arrays with a row each.
+
+    `order` are the rows from the best on and `turns` those from the first drawn on.
+    """
+
+    people: People
+    fit: Fit
+    chance: Numbers
+    fairness: Numbers
+    value: Numbers
+    order: Ids
+    turns: Ids
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+@dataclass(frozen=True)
 class Match:
-    """The best candidates in order, how many there are, and how many cannot be asked, by reason."""
+    """The best candidates in order, how many there are, and how many cannot be asked, by reason.
+
+    `ranked` holds all of them, for whoever plans a wave.
+    """
 
     candidates: tuple[Candidate, ...]
     eligible: int
     ineligible: Mapping[str, int]
     need: Need
+    ranked: Ranked = field(repr=False)
 
 
 def match(
@@ -72,127 +139,147 @@ def match(
     *,
     at: datetime,
     limit: int = 20,
-    explore: int = 0,
     viewer: Viewer = SYSTEM,
+    wave: int | None = None,
+    fair: float | None = None,
+    counted: bool = True,
 ) -> Match:
-    """The `limit` best candidates among those the viewer may know of, in one statement.
+    """The `limit` best candidates among those the viewer may know of.
 
-    `explore` more are drawn from the rest, each with its chance of being drawn, so that people whom
-    the rank would never reach are heard of too. Where a model is live, the best are scored afresh.
+    Where a model is live, the best are scored afresh. `fair` is how much turns count (the
+    district's choice without); the number of the coming `wave` seeds the draws. Without `counted`
+    nobody asks why the others cannot be.
     """
     need = need_of(session, request, at)
-    model = live_model(session, request.way_key) is not None
     sort_in_memory(session)
-    taken = max(limit, RESCORED) if model and not explore else limit
-    rows = session.execute(_statement(session, need, viewer, limit=taken, explore=explore)).all()
-    eligible = int(rows[0].eligible)
-    counted = {str(key): int(n) for key, n in (rows[0].ineligible or {}).items()}
-    if others := int(rows[0].others):
-        counted["way_not_offered"] = others
-    rest = max(1, eligible - limit)
-    share = explore / rest
-    found = [
-        _candidate(row, need, propensity=share if explore and row.rank > limit else None)
-        for row in rows
-        if row.id is not None
-    ]
-    if model:
-        found = _scored_afresh(session, request, found, at=at)
-    ineligible = dict(sorted(counted.items(), key=lambda item: -item[1]))
-    return Match(tuple(found[: limit + explore]), eligible, ineligible, need)
+    people = load_people(session, may_be_asked(need, viewer), way_key=request.way_key, at=at)
+    found = rank(
+        session, need, people, wave=wave or next_wave(session, request),
+        fair=chosen(session, Asking).fairness if fair is None else fair,
+        best=max(limit, RESCORED),
+    )  # fmt: skip
+    others = counted_obstacles(session, need, viewer) if counted else {}
+    best = candidates(session, need, found, found.order[:limit].tolist())
+    return Match(tuple(best), len(found), others, need, found)
 
 
-def _statement(
-    session: Session, need: Need, viewer: Viewer, *, limit: int, explore: int
-) -> Select[Any]:
-    """Candidates with the counts beside each; one row without a candidate where there is none."""
-    request = need.request
-    pool = helpers(request.way_key).cte("pool")
-    judged = (
-        select(Alumnus.id, first_obstacle(need, offered=True).label("obstacle"))
-        .join(pool, pool.c.alumnus_id == Alumnus.id)
-        .where(visible_alumni(viewer))
-        .cte("judged")
-        .prefix_with("materialized")
-    )
-    everybody = select(func.count()).where(visible_alumni(viewer)).select_from(Alumnus)
-    by_reason = (
-        select(judged.c.obstacle, func.count().label("n"))
-        .where(judged.c.obstacle.is_not(None))
-        .group_by(judged.c.obstacle)
-        .subquery("by_reason")
-    )
-    counts = select(
-        select(func.count()).where(judged.c.obstacle.is_(None)).scalar_subquery().label("eligible"),
-        (
-            everybody.scalar_subquery()
-            - select(func.count()).select_from(judged).scalar_subquery()
-        ).label("others"),
-        select(func.jsonb_object_agg(by_reason.c.obstacle, by_reason.c.n, type_=JSONB))
-        .scalar_subquery().label("ineligible"),
-    ).subquery("counts")  # fmt: skip
-    people = select(judged.c.id).where(judged.c.obstacle.is_(None)).cte("people")
-    base = base_rate(session, request.way_key, need.at)
-    everyone = ranked(session, need, people, base=base, wave=_next_wave(session, request))
-    drawn = (
-        select(everyone.c.id)
-        .where(everyone.c.rank > limit)
-        .order_by(everyone.c.turn)
-        .limit(explore)
-    )
-    best = (
-        select(
-            everyone,
-            Alumnus.given_name,
-            Alumnus.preferred_name,
-            Alumnus.family_name,
-            suitable_dates(need).label("dates"),
-        )
-        .join(Alumnus, Alumnus.id == everyone.c.id)
-        .where(or_(everyone.c.rank <= limit, everyone.c.id.in_(drawn)))
-        .subquery("best")
-    )
+def may_be_asked(need: Need, viewer: Viewer) -> Any:
+    """The ids of those who may be asked for this request now."""
+    stops = obstacles(need)
+    del stops["way_not_offered"]
+    pool = helpers(need.request.way_key).subquery("pool")
     return (
-        select(counts, best)
-        .select_from(counts)
-        .outerjoin(best, literal(value=True))
-        .order_by(best.c.rank)
+        select(Alumnus.id)
+        .join(pool, pool.c.alumnus_id == Alumnus.id)
+        .where(visible_alumni(viewer), *map(_clear_of, stops.values()))
     )
 
 
-def _next_wave(session: Session, request: Request) -> int:
-    last = session.scalar(select(func.max(Ask.wave)).where(Ask.request_id == request.id))
-    return int(last or 0) + 1
+def _clear_of(stop: ColumnElement[bool]) -> ColumnElement[bool]:
+    """That an obstacle does not stand. What exists or not is never null, and plans join by it."""
+    return ~stop if isinstance(stop, UnaryExpression) else stop.is_not(True)
 
 
-def _candidate(row: Any, need: Need, *, propensity: float | None) -> Candidate:
-    """A row as a candidate; `propensity` is the chance of being drawn of one who was."""
-    drawn = propensity is not None
-    why = reasons(row, need)
-    if drawn:
+def rank(
+    session: Session, need: Need, people: People, *, wave: int, fair: float, best: int
+) -> Ranked:
+    """These people in order; the `best` so many with the live model's chances of this moment."""
+    request = need.request
+    suits, turn = fit(people, want_of(session, need)), draw(people.ids, request.id, wave)
+    turns = np.argsort(turn, kind="stable")
+    likely = chance(people, base=base_rate(session, request.way_key, need.at)).copy()
+    fair_now = fairness(people, need.at) ** fair
+    value = suits.value * likely * fair_now
+    order = order_of(value, turn)
+    top = np.unique(np.concatenate([order[:best], turns[:best]]))
+    fresh = chances_now(
+        session, people.ids[top].tolist(), way_key=request.way_key, at=need.at
+    )  # fmt: skip
+    if fresh is not None:
+        likely[top] = fresh
+        value = suits.value * likely * fair_now
+        best_rows = order[:best]
+        again = order_of(value[best_rows], turn[best_rows])
+        order = np.concatenate([best_rows[again], order[best:]])
+    return Ranked(people, suits, likely, fair_now, value, order, turns)
+
+
+def candidates(
+    session: Session, need: Need, found: Ranked, rows: Sequence[int], **how: Any
+) -> list[Candidate]:
+    """The people of these rows as a page shows them and an ask keeps them."""
+    place = {row: n for n, row in enumerate(found.order.tolist(), 1)} if rows else {}
+    ids = [int(found.people.ids[row]) for row in rows]
+    named = select(Alumnus, suitable_dates(need)).where(among(Alumnus.id, ids))
+    known = {person.id: (person, dates) for person, dates in session.execute(named)}
+    return [
+        _candidate(found, row, place[row], *known[alumnus_id], need=need, **how)
+        for row, alumnus_id in zip(rows, ids, strict=True)
+    ]
+
+
+def _candidate(
+    found: Ranked, row: int, place: int, person: Alumnus, dates: Sequence[int], *, need: Need,
+    drawn: float | None = None,
+) -> Candidate:  # fmt: skip
+    """A row as a candidate; `drawn` is the chance of being drawn of one who was."""
+    facts = facts_of(found, row)
+    why = reasons(facts, need)
+    if drawn is not None:
         why.append(_("drawn to give others a turn"))
-    name = f"{row.preferred_name or row.given_name} {row.family_name}".strip()
+    name = f"{person.preferred_name or person.given_name} {person.family_name}".strip()
     return Candidate(
-        alumnus_id=row.id, name=name, class_year=row.class_year, rank=row.rank,
-        probability=round(float(row.chance), 4), value=float(row.value),
-        dates=tuple(row.dates), reasons=tuple(why),
-        chosen_by="explore" if drawn else "rank",
-        propensity=1.0 if propensity is None else round(min(1.0, propensity), 6),
+        alumnus_id=person.id, name=name, class_year=person.class_year, rank=place,
+        probability=round(float(found.chance[row]), 4), value=float(found.value[row]),
+        dates=tuple(dates), reasons=tuple(why), fit=float(found.fit.value[row]),
+        fairness=float(found.fairness[row]), circle=Circle(int(found.fit.circle[row])),
+        facts=facts, chosen_by="rank" if drawn is None else "explore",
+        propensity=1.0 if drawn is None else round(min(1.0, drawn), 6),
     )  # fmt: skip
 
 
-def _scored_afresh(
-    session: Session, request: Request, found: Sequence[Candidate], *, at: datetime
-) -> list[Candidate]:
-    """The shortlist with the live model's chances of this moment, ranked again."""
-    ids = select(Alumnus.id).where(Alumnus.id.in_([c.alumnus_id for c in found]))
-    scores = {s.alumnus_id: s for s in score_people(session, ids, way_key=request.way_key, at=at)}
-    fresh = []
-    for candidate in found:
-        chance = scores[candidate.alumnus_id].probability
-        value = candidate.value / max(candidate.probability, 1e-6) * chance
-        fresh.append(replace(candidate, probability=round(chance, 4), value=value))
-    best = [c for c in fresh if c.chosen_by == "rank"]
-    best.sort(key=lambda c: -c.value)
-    numbered = [replace(c, rank=n) for n, c in enumerate(best, 1)]
-    return numbered + [c for c in fresh if c.chosen_by != "rank"]
+def facts_of(found: Ranked, row: int) -> Facts:
+    """What the rank looked at of one row."""
+    people, suits = found.people, found.fit
+    year = people.class_year[row]
+    return Facts(
+        class_year=None if np.isnan(year) else int(year),
+        own_school=bool(suits.circle[row] == Circle.SCHOOL),
+        own_cluster=bool(suits.circle[row] <= Circle.CLUSTER), works=bool(suits.works[row]),
+        cares=bool(suits.cares[row]), speaks=bool(suits.speaks[row]),
+        offers=bool(people.offers[row]), near=DISTANCES[int(suits.distance[row])],
+        deeds=int(people.deeds[row]), deeds_year=int(people.deeds_year[row]),
+        last_deed=_moment(people.last_deed[row]), asks=int(people.asks[row]),
+        asks_year=int(people.asks_year[row]), yeses=int(people.yeses[row]),
+        last_ask=_moment(people.last_ask[row]),
+    )  # fmt: skip
+
+
+def _moment(seconds: float) -> datetime | None:
+    return None if np.isnan(seconds) else datetime.fromtimestamp(float(seconds), UTC)
+
+
+def counted_obstacles(session: Session, need: Need, viewer: Viewer) -> dict[str, int]:
+    """How many of those the viewer may know of cannot be asked, by the first reason."""
+    pool = helpers(need.request.way_key).cte("pool")
+    judged = (
+        select(first_obstacle(need, offered=True).label("obstacle"))
+        .select_from(Alumnus)
+        .join(pool, pool.c.alumnus_id == Alumnus.id)
+        .where(visible_alumni(viewer))
+        .cte("judged")
+    )
+    by_reason = select(judged.c.obstacle, func.count()).group_by(judged.c.obstacle)
+    counts: dict[Any, int] = dict(session.execute(by_reason).all())
+    everybody = select(func.count()).where(visible_alumni(viewer)).select_from(Alumnus)
+    others = session.scalars(everybody).one() - sum(counts.values())
+    counts.pop(None, None)
+    if others:
+        counts["way_not_offered"] = others
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def next_wave(session: Session, request: Request) -> int:
+    """The number of the coming wave."""
+    last = session.scalar(select(func.max(Ask.wave)).where(Ask.request_id == request.id))
+    return int(last or 0) + 1

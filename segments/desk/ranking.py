@@ -1,197 +1,171 @@
-"""The rank of a candidate: fit × chance of a yes × fairness, as SQL over whom nothing stops.
+"""The rank of a candidate: fit × chance of a yes × fairness, over arrays of whom nothing stops.
 
 Each factor lies in (0, 1]. The chance is the live model's where targeting keeps scores; until then
 it is the shipped prior, a logistic model on the percentile ranks of recency and frequency of giving
-time (`docs/targeting.md`: these weights hardly move between organisations). `chance` is the one
-place to change when another model should decide.
+time (`docs/targeting.md`: these weights hardly move between organisations).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from math import log
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import CTE, LateralFromClause
 
-from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling, Subject
-from crm.core.database import among
-from crm.interactions.models import Interaction, Mode
+from crm.alumni.models import Subject
 from crm.schools.lineage import with_predecessors
 from crm.schools.models import School
 from segments.asks.eligibility import Need
-from segments.asks.models import Ask, AskState
+from segments.desk.people import Flags, Ids, Numbers, People, hashed
+from segments.desk.planning import Circle
 from segments.requests.models import Place
-from segments.targeting.models import PropensityModel, Score
 
 RECENCY, FREQUENCY = 1.8, 1.5
 OTHER_SUBJECT, OTHER_LANGUAGE = 0.55, 0.4
-CLUSTER, DISTRICT = 0.85, 0.7
-UNKNOWN_PLACE, SAME_STATE, ELSEWHERE = 0.75, 0.6, 0.25
+TIES = {Circle.SCHOOL: 1.0, Circle.CLUSTER: 0.85, Circle.DISTRICT: 0.7}
+WAY_THERE = {"video": 1.0, "town": 1.0, "state": 0.6, "elsewhere": 0.25, "unknown": 0.75}
+DISTANCES = tuple(WAY_THERE)
 RESTED_LEAST, FULL_REST = 0.6, 365
-EVERY_WAY = "*"
+DAY = 86_400.0
+Draws = NDArray[np.uint64]
 
 
-def facts(session: Session, need: Need, people: CTE) -> CTE:
-    """What the rank looks at, a row for each of `people` (column `id`)."""
+@dataclass(frozen=True)
+class Want:
+    """What a request looks for, in the numbers that `People` holds."""
+
+    own: frozenset[int]
+    cluster: frozenset[int]
+    subject: float | None
+    fields: tuple[float, ...]
+    language: float | None
+    virtual: bool
+    city: float
+    code: float
+    state: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How people suit a request, a row each; `distance` is a place in `DISTANCES`."""
+
+    value: Numbers
+    circle: Ids
+    cares: Flags
+    works: Flags
+    speaks: Flags
+    distance: Ids
+
+
+def want_of(session: Session, need: Need) -> Want:
+    """The wish of a request, with the schools that count as its own and as near."""
     request = need.request
     school = session.get_one(School, request.school_id)
     subject = session.get(Subject, request.subject_key) if request.subject_key else None
-    deeds, asks = _history(need)
     own = with_predecessors(session, [school.id])
     inside = select(School.id).where(School.cluster_id == school.cluster_id)
     near = with_predecessors(session, session.scalars(inside)) if school.cluster_id else own
-    return (
-        select(
-            Alumnus.id, Alumnus.class_year, Alumnus.city, Alumnus.field_of_work,
-            deeds.c.deeds, deeds.c.deeds_year, deeds.c.last_deed,
-            asks.c.asks, asks.c.asks_year, asks.c.yeses, asks.c.last_ask,
-            _attended(among(Schooling.school_id, own)).label("own_school"),
-            _attended(among(Schooling.school_id, near)).label("own_cluster"),
-            _cares(request.subject_key).label("cares"), _works(subject).label("works"),
-            _speaks(request.language).label("speaks"), _near(request.place, school).label("near"),
-            _offers(request.way_key).label("offers"),
-            _score(request.way_key).label("score"),
-        )
-        .join(people, people.c.id == Alumnus.id)
-        .join(deeds, literal(value=True)).join(asks, literal(value=True))
-        .cte("facts").prefix_with("materialized")
+    names = (subject.key, subject.key.lower(), subject.label.lower()) if subject else ("", "", "")
+    words = [
+        *names, request.language or "", (school.city or "").lower(),
+        (school.postal_code or "")[:5], (school.state or "").upper(),
+    ]  # fmt: skip
+    said = [float(n) for n in session.execute(select(*map(hashed, words))).one()]
+    return Want(
+        frozenset(own), frozenset(near), said[0] if subject else None, tuple(said[1:3]),
+        said[3] if request.language else None, request.place is Place.VIRTUAL, *said[4:],
     )  # fmt: skip
 
 
-def _history(need: Need) -> tuple[LateralFromClause, LateralFromClause]:
-    """What each person did, and how often they were asked, up to the moment of the need."""
-    year = need.at - timedelta(days=365)
-    reached = and_(Ask.alumnus_id == Alumnus.id, Ask.state != AskState.CANCELLED)
-    gave = and_(
-        Interaction.alumnus_id == Alumnus.id, Interaction.mode == Mode.VOLUNTEER,
-        Interaction.machine.is_(False), Interaction.occurred_at < need.at,
-    )  # fmt: skip
-    deeds = select(
-        func.count().label("deeds"),
-        func.count().filter(Interaction.occurred_at > year).label("deeds_year"),
-        func.max(Interaction.occurred_at).label("last_deed"),
-    ).where(gave).lateral("deeds")  # fmt: skip
-    asks = select(
-        func.count().label("asks"),
-        func.count().filter(Ask.asked_at > year).label("asks_year"),
-        func.count().filter(Ask.state == AskState.ACCEPTED).label("yeses"),
-        func.max(Ask.asked_at).label("last_ask"),
-    ).where(reached).lateral("asks")  # fmt: skip
-    return deeds, asks
-
-
-def _attended(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(Schooling.alumnus_id == Alumnus.id, condition)
-
-
-def _offers(way_key: str) -> ColumnElement[bool]:
-    return exists().where(
-        Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
-        Interest.key == way_key,
-    )  # fmt: skip
-
-
-def _cares(subject_key: str | None) -> ColumnElement[bool]:
-    return exists().where(
-        Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.SUBJECT,
-        Interest.key == (subject_key or ""),
-    )  # fmt: skip
-
-
-def _works(subject: Subject | None) -> ColumnElement[bool]:
-    names = [subject.key, subject.label.lower()] if subject else []
-    return func.coalesce(func.lower(Alumnus.field_of_work).in_(names), literal(value=False))
-
-
-def _speaks(language: str | None) -> ColumnElement[bool]:
-    return literal(value=True) if language is None else Alumnus.language == language
-
-
-def _near(place: Place, school: School) -> ColumnElement[str]:
-    """How far the way is: video, town, state, elsewhere, or unknown."""
-    if place is Place.VIRTUAL:
-        return literal("video")
-    same_town = func.lower(Alumnus.city) == (school.city or "").lower()
-    same_code = func.left(Alumnus.postal_code, 5) == (school.postal_code or "none")[:5]
-    known = func.coalesce(Alumnus.city, Alumnus.postal_code, Alumnus.state)
-    return case(
-        (same_town | same_code, "town"),
-        (known.is_(None), "unknown"),
-        (func.upper(Alumnus.state) == (school.state or "").upper(), "state"),
-        (Alumnus.state.is_(None), "unknown"),
-        else_="elsewhere",
+def fit(people: People, want: Want) -> Fit:
+    """How well people suit the request: subject, tie to the school, language, way to go."""
+    everybody = np.ones(len(people), dtype=bool)
+    cares, works, speaks = ~everybody, ~everybody, everybody
+    if want.subject is not None:
+        cares[people.subjects[0][people.subjects[1] == want.subject]] = True
+        works = np.isin(people.work, want.fields)
+    if want.language is not None:
+        speaks = people.language == want.language
+    circle = _circles(people, want)
+    distance = _distances(people, want)
+    suits = cares | works | (want.subject is None)
+    value = (
+        np.where(suits, 1.0, OTHER_SUBJECT)
+        * np.array([TIES[c] for c in Circle])[circle]
+        * np.where(speaks, 1.0, OTHER_LANGUAGE)
+        * np.array([WAY_THERE[d] for d in DISTANCES])[distance]
     )
+    return Fit(value, circle, cares, works, speaks, distance)
 
 
-def _score(way_key: str) -> ColumnElement[Any]:
-    """The live model's kept chance of a yes to this way, else to any; null without one."""
-    return (
-        select(Score.probability)
-        .join(PropensityModel, PropensityModel.id == Score.model_id)
-        .where(
-            Score.alumnus_id == Alumnus.id, PropensityModel.live,
-            Score.way_key.in_([way_key, EVERY_WAY]),
-        )
-        .order_by((Score.way_key == way_key).desc())
-        .limit(1)
-        .scalar_subquery()
+def _circles(people: People, want: Want) -> Ids:
+    row, school = people.ties
+    found = np.full(len(people), int(Circle.DISTRICT))
+    found[row[np.isin(school, list(want.cluster))]] = Circle.CLUSTER
+    found[row[np.isin(school, list(want.own))]] = Circle.SCHOOL
+    return found
+
+
+def _distances(people: People, want: Want) -> Ids:
+    """How far the way is, as places in `DISTANCES`."""
+    at = {name: n for n, name in enumerate(DISTANCES)}
+    if want.virtual:
+        return np.full(len(people), at["video"])
+    known = (people.city != 0) | (people.code != 0) | (people.state != 0)
+    found = np.where(
+        (people.state != 0) & (people.state == want.state), at["state"],
+        np.where(people.state == 0, at["unknown"], at["elsewhere"]),
     )  # fmt: skip
+    found[~known] = at["unknown"]
+    same_city = (people.city == want.city) & (want.city != 0)
+    same_code = (people.code == want.code) & (want.code != 0)
+    found[same_city | same_code] = at["town"]
+    return found
 
 
-def chance(found: CTE, *, base: float) -> ColumnElement[float]:
+def chance(people: People, *, base: float) -> Numbers:
     """The chance of a yes: the model's, else the prior around the rate of yeses so far."""
-    recency = _mid_rank(found.c.last_deed.asc().nulls_first())
-    frequency = _mid_rank((found.c.deeds + found.c.yeses).asc())
+    if not np.isnan(people.score).any():
+        return people.score
+    recency = _mid_rank(np.nan_to_num(people.last_deed, nan=-np.inf))
+    frequency = _mid_rank(people.deeds + people.yeses)
     slope = RECENCY * (recency - 0.5) + FREQUENCY * (frequency - 0.5)
-    prior = 1 / (1 + func.exp(-(log(base / (1 - base)) + slope)))
-    return func.coalesce(found.c.score, prior)
+    prior = 1.0 / (1.0 + np.exp(-(log(base / (1 - base)) + slope)))
+    return np.where(np.isnan(people.score), prior, people.score)
 
 
-def _mid_rank(order: Any) -> ColumnElement[Any]:
+def _mid_rank(values: Numbers) -> Numbers:
     """The percentile rank from 0 to 1; those who are equal share the middle of their ranks."""
-    return (
-        func.percent_rank().over(order_by=order) + func.cume_dist().over(order_by=order)
-    ) / 2.0  # fmt: skip
+    ordered = np.sort(values)
+    before = np.searchsorted(ordered, values, side="left")
+    upto = np.searchsorted(ordered, values, side="right")
+    return (before / max(len(values) - 1, 1) + upto / max(len(values), 1)) / 2.0
 
 
-def fit(found: CTE, need: Need) -> ColumnElement[Any]:
-    """How well the person suits the request: subject, tie to the school, language, way to go."""
-    c = found.c
-    suits = c.cares | c.works if need.request.subject_key else literal(value=True)
-    subject = case((suits, 1.0), else_=OTHER_SUBJECT)
-    tie = case((c.own_school, 1.0), (c.own_cluster, CLUSTER), else_=DISTRICT)
-    language = case((c.speaks, 1.0), else_=OTHER_LANGUAGE)
-    way_there = {
-        "video": 1.0, "town": 1.0, "state": SAME_STATE, "elsewhere": ELSEWHERE,
-        "unknown": UNKNOWN_PLACE,
-    }  # fmt: skip
-    return subject * tie * language * case(way_there, value=c.near, else_=ELSEWHERE)
-
-
-def fairness(found: CTE, need: Need) -> ColumnElement[Any]:
+def fairness(people: People, at: datetime) -> Numbers:
     """Gives everybody a turn: those who rested longer and gave less of late come earlier."""
-    c = found.c
-    days = func.extract("epoch", literal(need.at) - c.last_ask) / 86400
-    rest = func.least(1.0, RESTED_LEAST + (1 - RESTED_LEAST) * days / FULL_REST)
-    load = (1 + 0.25 * c.asks_year) * (1 + 0.1 * c.deeds_year)
-    return func.coalesce(rest, 1.0) / load
+    days = (at.timestamp() - people.last_ask) / DAY
+    rest = np.minimum(1.0, RESTED_LEAST + (1 - RESTED_LEAST) * days / FULL_REST)
+    load = (1 + 0.25 * people.asks_year) * (1 + 0.1 * people.deeds_year)
+    return np.where(np.isnan(rest), 1.0, rest) / load
 
 
-def ranked(session: Session, need: Need, people: CTE, *, base: float, wave: int) -> CTE:
-    """Everybody with their rank, and `turn`: a draw that is the same whenever it is looked at."""
-    found = facts(session, need, people)
-    weighed: Select[Any] = select(
-        found, chance(found, base=base).label("chance"), fit(found, need).label("fit"),
-        fairness(found, need).label("fairness"),
-    )  # fmt: skip
-    w = weighed.cte("weighed")
-    draw = func.md5(func.concat(need.request.id, ":", wave, ":", w.c.id))
-    value = w.c.chance * w.c.fit * w.c.fairness
-    return select(
-        w, value.label("value"),
-        func.row_number().over(order_by=(value.desc(), draw)).label("rank"),
-        draw.label("turn"),
-    ).cte("ranked")  # fmt: skip
+def draw(ids: Ids, request_id: int, wave: int) -> Draws:
+    """A draw that is the same whenever it is looked at: SplitMix64 of person, request and wave.
+
+    Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+    """
+    seed = (request_id * 0x9E3779B97F4A7C15 + wave * 0xD1B54A32D192ED03) % 2**64
+    z = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def order_of(value: Numbers, turn: Draws) -> Ids:
+    """The rows from the best on; those of equal value in the order of their draw."""
+    return np.lexsort((turn, -value))

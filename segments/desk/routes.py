@@ -30,11 +30,12 @@ def candidates(request_id: int) -> str:
     viewer, at, session = current_viewer(), clock.now(), db.session()
     found = load_request(session, viewer, request_id)
     wave = service.coming_wave(session, found)
-    match, chosen = suggest(session, found, at=at, viewer=viewer, wave=wave)
+    suggestion = suggest(session, found, at=at, viewer=viewer, wave=wave)
     named = service.look_up(session, found, request.args.get("person", ""), viewer=viewer, at=at)
     return render_template(
-        "segments/desk/candidates.html", request_row=found, match=match, named=named, words=WORDS,
-        chosen={c.alumnus_id for c in chosen}, wave=wave, left=places_left(session, found),
+        "segments/desk/candidates.html", request_row=found, match=suggestion.match,
+        chosen={c.alumnus_id for c in suggestion.chosen}, wave=wave, named=named, words=WORDS,
+        left=places_left(session, found),
         form=WaveForm(data={"auto": found.auto}),
         person=PersonForm(request.args, meta={"csrf": False}),
         **facts(session, found),

@@ -63,7 +63,7 @@ def ask_chosen(
     reaches nobody else. Raises `Invalid` if none of them is left.
     """
     wave = next_wave(session, request.id)
-    shown, _chosen = suggest(session, request, at=at, viewer=by, wave=wave)
+    shown = suggest(session, request, at=at, viewer=by, wave=wave, counted=False).match
     picks = [c.pick() for c in shown.candidates if c.alumnus_id in people]
     if not picks:
         raise Invalid("Choose at least one of the people who are suggested now.", field="person")

@@ -1,41 +1,76 @@
-"""How many to ask at once, and whom: small waves, mostly the best, a few drawn from the rest."""
+"""Whom to ask next and how many: the smallest wave that suffices, a few drawn from the rest.
+
+`planning.py` has the formula; here it meets the people of a request and the district's choice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from crm.core.district import chosen
 from crm.core.viewer import SYSTEM, Viewer
+from segments.asks.models import Ask, AskState
 from segments.asks.queries import places_left
-from segments.desk.match import Candidate, Match, match
+from segments.desk.choices import Asking
+from segments.desk.match import Candidate, Match, Ranked, candidates, match
+from segments.desk.planning import (
+    Circle,
+    Plan,
+    circle_of,
+    holds_ahead,
+    outlook,
+    usual_share,
+    wave_size,
+)
 from segments.requests.models import Request
 
 SHOWN = 30
-HOPE = 1.2
-"""A wave aims at so many expected yeses a free place."""
+CONSIDERED = 200
+"""Of the ranked, the best so many are planned with."""
 EXPLORE = 0.1
 """The share of a wave drawn at random from those whom the rank would not reach."""
+LATEST, STRENGTH = 500, 20
+"""How many yeses tell how fast people answer, and how many the usual delay counts for."""
 
 
-def wave_size(chances: Sequence[float], places: int) -> int:
-    """How many of the best to ask for so many places: until enough yeses are to be expected.
+@dataclass(frozen=True)
+class Timing:
+    """The holds that still fit before the date, and what share of yeses comes within each."""
 
-    Never fewer than the places, nor more than five a place and two besides: small waves with short
-    holds beat one large mailing.
-    """
-    if places < 1:
-        return 0
-    most = 5 * places + 2
-    expected, size = 0.0, 0
-    for chance in chances:
-        if size >= most or (expected >= HOPE * places and size >= places):
-            break
-        expected += chance
-        size += 1
-    return size
+    holds: tuple[timedelta, ...]
+    within: tuple[float, ...]
+
+    @property
+    def days(self) -> tuple[float, ...]:
+        """The lengths of the holds."""
+        return tuple(hold / timedelta(days=1) for hold in self.holds)
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Which rows to ask, in order, how many of them (the last) were drawn and with what chance."""
+
+    rows: tuple[int, ...]
+    drawn: int
+    propensity: float
+    circle: Circle
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Who could be asked, those among them to ask next, and what may be expected of it."""
+
+    match: Match
+    chosen: tuple[Candidate, ...]
+    circle: Circle
+    plan: Plan
 
 
 def explored(size: int, seed: str) -> int:
@@ -45,23 +80,96 @@ def explored(size: int, seed: str) -> int:
     return int(whole) + (draw < part)
 
 
-def suggest(
-    session: Session, request: Request, *, at: datetime, viewer: Viewer = SYSTEM, wave: int = 1
-) -> tuple[Match, tuple[Candidate, ...]]:
-    """The candidates to look at, and those among them to ask next.
+def timing(session: Session, way_key: str, at: datetime, starts: Sequence[datetime]) -> Timing:
+    """The waves that still fit, with how fast people answered such asks so far."""
+    holds = holds_ahead(at, starts)
+    latest = (
+        select((Ask.answered_at - Ask.asked_at).label("took"))
+        .where(
+            Ask.way_key == way_key, Ask.state == AskState.ACCEPTED, Ask.asked_at < at,
+            Ask.answered_at <= at,
+        )
+        .order_by(Ask.asked_at.desc())
+        .limit(LATEST)
+        .subquery()
+    )  # fmt: skip
+    lengths = sorted(set(holds))
+    counts = session.execute(
+        select(func.count(), *(func.count().filter(latest.c.took <= hold) for hold in lengths))
+        .select_from(latest)
+    ).one()  # fmt: skip
+    share = {
+        hold: (n + STRENGTH * usual_share(hold)) / (counts[0] + STRENGTH)
+        for hold, n in zip(lengths, counts[1:], strict=True)
+    }
+    return Timing(holds, tuple(share[hold] for hold in holds))
 
-    `wave` is the number of the coming wave; it seeds the draw.
+
+def plan_wave(
+    found: Ranked, places: int, time: Timing, asking: Asking, *, seed: str, size: int | None = None
+) -> Wave:
+    """The next wave of a request among its ranked people; `size` tries another than the best."""
+    considered = found.order[:CONSIDERED].tolist()
+    within, target = time.within, asking.target
+    circle = Circle.DISTRICT
+    if asking.near_first:
+        circles = {
+            c: [float(found.chance[r]) for r in considered if found.fit.circle[r] <= c]
+            for c in Circle
+        }
+        circle = circle_of(circles, places, within, target)
+    rows = [row for row in considered if found.fit.circle[row] <= circle]
+    chances = [float(found.chance[row]) for row in rows]
+    if size is None:
+        size = wave_size(chances, places, within, target)
+    size = min(size, len(rows))
+    drawn = explored(size, seed) if len(found) > size else 0
+    best = rows[: size - drawn]
+    kept = set(best)
+    lots = [row for row in found.turns[: size + drawn].tolist() if row not in kept][:drawn]
+    share = drawn / max(1, len(found) - len(best))
+    plan = outlook(chances, places, within, time.days, size, target=target)
+    return Wave((*best, *lots), len(lots), share, circle, plan)
+
+
+def suggest(
+    session: Session,
+    request: Request,
+    *,
+    at: datetime,
+    viewer: Viewer = SYSTEM,
+    wave: int = 1,
+    asking: Asking | None = None,
+    size: int | None = None,
+    counted: bool = True,
+) -> Suggestion:
+    """The candidates to look at, those among them to ask next, and what comes of it.
+
+    `wave` is the number of the coming wave; it seeds the draw. `asking` and `size` are for trying
+    out other values than the district's and the best.
     """
-    best = match(session, request, at=at, limit=SHOWN, viewer=viewer)
+    asking = asking or chosen(session, Asking)
+    best = match(
+        session, request, at=at, limit=SHOWN, viewer=viewer, wave=wave, fair=asking.fairness,
+        counted=counted,
+    )  # fmt: skip
     places = places_left(session, request)
-    size = wave_size([c.probability for c in best.candidates], places)
-    drawn = explored(size, f"{request.id}:{wave}") if best.eligible > size else 0
-    if not drawn:
-        return best, best.candidates[:size]
-    mixed = match(
-        session, request, at=at, limit=size - drawn, explore=drawn, viewer=viewer
-    ).candidates
-    known = {c.alumnus_id for c in mixed}
+    time = timing(session, request.way_key, at, [d.starts_at for d in best.need.dates])
+    seed = f"{request.id}:{wave}"
+    planned = plan_wave(best.ranked, places, time, asking, seed=seed, size=size)
+    picked = picked_of(session, best, planned)
+    known = {c.alumnus_id for c in picked}
     others = tuple(c for c in best.candidates if c.alumnus_id not in known)
-    shown = (*mixed, *others)
-    return Match(shown, best.eligible, best.ineligible, best.need), mixed
+    shown = replace(best, candidates=(*picked, *others))
+    return Suggestion(shown, picked, planned.circle, planned.plan)
+
+
+def picked_of(session: Session, found: Match, wave: Wave) -> tuple[Candidate, ...]:
+    """The people of a wave, the best first, then those drawn."""
+    cut = len(wave.rows) - wave.drawn
+    best = candidates(session, found.need, found.ranked, wave.rows[:cut])
+    if not wave.drawn:
+        return tuple(best)
+    share = wave.propensity
+    lots = candidates(session, found.need, found.ranked, wave.rows[cut:], drawn=share)
+    return (*best, *lots)

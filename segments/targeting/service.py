@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
+from crm.core.database import among
 from crm.core.errors import Invalid
 from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.models import Ask, AskState
@@ -214,9 +217,15 @@ def live_model(session: Session, way_key: str) -> tuple[int, Learnt] | None:
 def _loaded(record: PropensityModel) -> Learnt:
     if hashlib.sha256(record.body).hexdigest() != record.sha256:
         raise Invalid(f"model {record.id} is not what was registered; train it again")
+    return _read(record.sha256, record.body)
+
+
+@lru_cache(maxsize=4)
+def _read(_sha256: str, body: bytes) -> Learnt:
+    """Reading hundreds of trees takes longer than asking them about a shortlist."""
     from segments.targeting.learning import Learnt
 
-    return Learnt.from_json(json.loads(record.body))
+    return Learnt.from_json(json.loads(body))
 
 
 def base_rate(session: Session, way_key: str, at: datetime) -> float:
@@ -252,6 +261,19 @@ def score_people(
     reasons = reasons_for(model, cases.x)
     triples = zip(cases.people, chances, reasons, strict=True)
     return [PersonScore(int(person), float(chance), why) for person, chance, why in triples]
+
+
+def chances_now(
+    session: Session, ids: Sequence[int], *, way_key: str, at: datetime
+) -> features.Matrix | None:
+    """The live model's chances of these people (ascending ids) as of `at`; None without a model."""
+    found = live_model(session, way_key)
+    if found is None:
+        return None
+    who = select(Alumnus.id).where(among(Alumnus.id, ids))
+    people = features.people_cases(who, way_key=way_key, at=at)
+    cases = features.load(session, people, base=DEFAULT_BASE, more=found[1].columns.of)
+    return found[1].chances(cases.x) if len(cases.people) else np.empty(0)
 
 
 def store_scores(session: Session, *, way_key: str, at: datetime) -> int:
