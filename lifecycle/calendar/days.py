@@ -5,9 +5,10 @@ Pure: the calendar and the day to look from are arguments. What can be written:
 - `monday`, `school day`
 - `2027-03-01`, `03-01` (every year)
 - `second tuesday of term`, `last friday of october`, `first monday of month`
-- `first day of term`, `last day of term`
+- `first day of term`, `last day of term` (or `start of term`, `end of term`)
+- `first school day of term`, `last school day of december`
 - the key of a named day of the calendar: `homecoming`
-- `3w before homecoming`, `2 days after first day of term`
+- `3w before homecoming`, `2 weeks before the end of term`
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -31,9 +32,13 @@ ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last"
 UNITS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "weeks": 7}
 KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 OFFSET = re.compile(r"([1-9]\d{0,2})\s*(d|w|days?|weeks?)\s+(before|after)\s+(.+)")
-NTH = re.compile(r"(\w+)\s+(\w+)\s+of\s+(\w+)")
+NTH = re.compile(r"(\w+)\s+(school day|\w+)\s+of\s+(\w+)")
+ENDS = {"start of term": "first day of term", "end of term": "last day of term"}
 FARTHEST = timedelta(days=3660)
+SCHOOL_YEAR = timedelta(days=400)
 ONE = timedelta(days=1)
+SCHOOL_DAY = "school day"
+Fits = Callable[[SchoolCalendar, date], bool]
 
 
 class Days(Protocol):
@@ -58,7 +63,7 @@ class Once:
 class Fitting:
     """Every day that fits, looked for one after the other."""
 
-    fits: Callable[[SchoolCalendar, date], bool]
+    fits: Fits
     within: timedelta = FARTHEST
 
     def first(self, calendar: SchoolCalendar, start: date) -> date | None:
@@ -109,7 +114,7 @@ def nth(number: int, fitting: Callable[[date], bool], start: date, end: date) ->
 @lru_cache(maxsize=256)
 def parse_days(text: str) -> Days:
     """The days that a text means; raises `ValueError` saying what can be written."""
-    words = " ".join(text.lower().split())
+    words = _plain(text)
     for reading in (_offset, _date, _weekday, _nth, _named):
         found = reading(words)
         if found is not None:
@@ -118,6 +123,12 @@ def parse_days(text: str) -> Days:
         "write a day such as monday, 2027-03-01, second tuesday of term, homecoming "
         "or 3w before homecoming"
     )
+
+
+def _plain(text: str) -> str:
+    """The words without what only makes them sound better."""
+    words = " ".join(word for word in text.lower().split() if word != "the")
+    return ENDS.get(words, words)
 
 
 def _offset(words: str) -> Days | None:
@@ -140,12 +151,10 @@ def _date(words: str) -> Days | None:
 
 
 def _weekday(words: str) -> Days | None:
-    if words == "school day":
-        return Fitting(lambda calendar, day: calendar.is_school_day(day), timedelta(days=400))
-    found = _number_of(words, WEEKDAYS)
-    if found is None:
+    fits = None if words == "day" else _fitting(words)
+    if fits is None:
         return None
-    return Fitting(lambda _, day: day.weekday() == found)
+    return Fitting(fits, SCHOOL_YEAR if words == SCHOOL_DAY else FARTHEST)
 
 
 def _number_of(word: str, names: tuple[str, ...]) -> int | None:
@@ -158,30 +167,36 @@ def _nth(words: str) -> Days | None:
     if match is None or match[1] not in ORDINALS:
         return None
     number, span = ORDINALS[match[1]], match[3]
-    weekday = None if match[2] == "day" else _number_of(match[2], WEEKDAYS)
-    if weekday is None and match[2] != "day":
+    fits = _fitting(match[2])
+    if fits is None:
         return None
-
-    def fitting(day: date) -> bool:
-        return weekday is None or day.weekday() == weekday
-
     if span == "term":
-        return Listed(lambda calendar: _in_terms(calendar, number, fitting))
+        return Listed(lambda calendar: _in_terms(calendar, number, fits))
     month = None if span == "month" else _number_of(span, MONTHS)
     if month is None and span != "month":
         return None
     return Fitting(
-        lambda _, day: (
-            month in (None, day.month - 1) and day == nth(number, fitting, *_month_of(day))
-        )
+        lambda calendar, day: (
+            month in (None, day.month - 1)
+            and day == nth(number, partial(fits, calendar), *_month_of(day))
+        ),
+        SCHOOL_YEAR if match[2] == SCHOOL_DAY else FARTHEST,
     )
 
 
-def _in_terms(
-    calendar: SchoolCalendar, number: int, fitting: Callable[[date], bool]
-) -> Iterator[date]:
+def _fitting(word: str) -> Fits | None:
+    """Which days a word means: `day`, `school day` or a weekday."""
+    if word == "day":
+        return lambda _, day: True
+    if word == SCHOOL_DAY:
+        return lambda calendar, day: calendar.is_school_day(day)
+    weekday = _number_of(word, WEEKDAYS)
+    return None if weekday is None else lambda _, day: day.weekday() == weekday
+
+
+def _in_terms(calendar: SchoolCalendar, number: int, fits: Fits) -> Iterator[date]:
     for term in calendar.terms:
-        found = nth(number, fitting, term.starts, term.ends)
+        found = nth(number, partial(fits, calendar), term.starts, term.ends)
         if found is not None:
             yield found
 
@@ -199,7 +214,7 @@ def _named(words: str) -> Days | None:
 
 def named_in(text: str) -> str | None:
     """The key of the named day that a text leans on, if it does."""
-    words = " ".join(text.lower().split())
+    words = _plain(text)
     match = OFFSET.fullmatch(words)
     words = match[4] if match else words
     plain = KEY.fullmatch(words) and _weekday(words) is None

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, case, cast, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
@@ -21,10 +21,9 @@ from crm.alumni.models import Alumnus
 from crm.core.bulk import BulkAction, BulkLook, BulkWork
 from crm.core.database import among
 from crm.core.viewer import Permission, Viewer
-from crm.mail.models import Message, MessageState
-from crm.mail.reasons import STOPPED
 from crm.web.forms import Form
 from lifecycle.engine.changes import QUIETLY
+from lifecycle.journeys.dropping import drop_waiting
 from lifecycle.journeys.entering import let_in
 from lifecycle.journeys.entry import entry_key, kept_out
 from lifecycle.journeys.models import (
@@ -103,17 +102,7 @@ def _leave(work: BulkWork, ids: Sequence[int]) -> None:
     values = {"state": EnrollmentState.ENDED, "ended_at": work.at, "end_reason": TAKEN_BACK}
     ended = update(Enrollment).where(*mine).values(values).returning(Enrollment.id)
     out = list(work.session.scalars(ended, execution_options={"synchronize_session": False}))
-    way = cast(func.split_part(Message.key, ":", 3), Enrollment.id.type)
-    waits = update(Message).where(
-        among(Message.alumnus_id, ids), Message.state == MessageState.QUEUED,
-        case(
-            (Message.origin.startswith(f"journey:{journey.key}/", autoescape=True),
-             among(way, out)),
-            else_=False,
-        ),
-    )  # fmt: skip
-    gone = waits.values(state=MessageState.SKIPPED, reason=STOPPED, ended_at=work.at)
-    work.session.execute(gone, execution_options=QUIETLY)
+    drop_waiting(work.session, journey.key, people=ids, ways=out, at=work.at)
 
 
 def _said(session: Session, options: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ from lifecycle.engine.changes import MOMENT, QUIETLY, rows, these
 from lifecycle.engine.intake import guarded
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.journeys.definition import Document, delay
+from lifecycle.journeys.dropping import drop_waiting
 from lifecycle.journeys.models import (
     IS_INSIDE,
     IS_WAITING,
@@ -103,6 +104,9 @@ def _batch(
     wanted = kept_takeover(new.takeover)
     mine = Enrollment.id == these(ids)
     if wanted.inside != MOVE:
+        people = session.scalars(select(Enrollment.alumnus_id).where(mine)).all()
+        journey = document_of(old).journey
+        drop_waiting(session, journey, people=people, ways=ids, at=at)
         return _let_out(session, mine, REPLACED, at)
     before, after = document_of(old), document_of(new)
     targets = _targets(before, after, wanted)

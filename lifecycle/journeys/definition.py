@@ -22,6 +22,8 @@ from lifecycle.journeys.steps import (
 from lifecycle.journeys.windows import Window
 
 MOST_STEPS = 200
+CUSTOM = "custom."
+DATES = r"^(graduation|birthday|custom\.[^\x00]{1,60})$"
 
 
 def percent(value: Any) -> Any:
@@ -33,9 +35,9 @@ def percent(value: Any) -> Any:
 class Enter(Part):
     """Who enters, and how often the same person may.
 
-    By the query `when`; or by a `move` (`stage:involved`), an `interaction` or a `date` of the year
-    (`before` it by so much, in these `years` after it only), and then only those whom `when` means
-    too. `by_hand` alone: nobody by themselves.
+    By the query `when`; or by a `move` (`stage:involved`), an `interaction` or a `date` (of
+    graduation, of birth, or one in a custom field; `before` it by so much, in these `years` after
+    it only), and then only those whom `when` means too. `by_hand` alone: nobody by themselves.
 
     `once` ever; `yearly` at most once in a calendar year; `after_exit` again `gap` after the last
     end; `each` for each move or interaction. `holdout` keeps so many percent aside for comparison;
@@ -45,7 +47,7 @@ class Enter(Part):
     when: Query | None = None
     move: Annotated[str, Field(pattern=r"^(stage|phase):[a-z_]{1,40}$")] | None = None
     interaction: Kind | None = None
-    date: Literal["graduation", "birthday"] | None = None
+    date: Annotated[str, Field(pattern=DATES)] | None = None
     before: Seconds | None = None
     years: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(), max_length=50)
     by_hand: bool = False
@@ -53,6 +55,12 @@ class Enter(Part):
     gap: Seconds | None = None
     holdout: Annotated[int, BeforeValidator(percent), Field(ge=1, le=50)] | None = None
     everyone: bool = False
+
+    @property
+    def field(self) -> str | None:
+        """The custom field whose date lets people in, if one does."""
+        date = self.date or ""
+        return date.removeprefix(CUSTOM) if date.startswith(CUSTOM) else None
 
     @property
     def listens(self) -> str:

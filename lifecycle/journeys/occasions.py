@@ -38,6 +38,9 @@ LATE = 7
 """So many days a person may enter after the day itself, so that an outage loses nobody."""
 
 
+WRITTEN = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+
 @dataclass(frozen=True)
 class Occasion:
     """Whether it is there, and the text that names it."""
@@ -93,15 +96,18 @@ def _latest(
 def _anniversary(enter: Enter, at: datetime) -> Occasion:
     """The day of the year of a date, `before` it by so much, and in these years after it only.
 
-    29 February counts as 28 February in other years.
+    A date of a custom field that lets people in once is that very day. 29 February counts as
+    28 February in other years.
     """
     target = local_day(at, None) + timedelta(seconds=enter.before or 0)
-    born = _born(enter.date or "")
+    born = _born(enter)
     turned = cast(extract("year", literal(target, Date())) - extract("year", born), Integer)
     now, last = _years_after(born, turned), _years_after(born, turned - 1)
     day = case((now <= target, now), else_=last)
     years = cast(extract("year", day) - extract("year", born), Integer)
-    there = and_(day.between(target - timedelta(days=LATE - 1), target), years >= 1)
+    itself = enter.field is not None and enter.reentry == "once" and not enter.years
+    counts = years == 0 if itself else years >= 1
+    there = and_(day.between(target - timedelta(days=LATE - 1), target), counts)
     if enter.years:
         there = and_(there, years.in_(enter.years))
     return Occasion(func.coalesce(there, False), cast(extract("year", day), String))
@@ -111,12 +117,24 @@ def _years_after(day: ColumnElement[date], years: ColumnElement[int]) -> ColumnE
     return cast(day + func.make_interval(years), Date)
 
 
-def _born(field: str) -> ColumnElement[Any]:
-    """The date that comes again: of birth, or of graduation (June of the class where none is)."""
-    if field == "birthday":
+def _born(enter: Enter) -> ColumnElement[Any]:
+    """The date that comes again: of birth, of graduation (June of the class where none is), or of
+    a custom field."""
+    if enter.field is not None:
+        return _written(Alumnus.custom[enter.field].astext)
+    if enter.date == "birthday":
         return cast(Alumnus.birth_date, Date)
     of_class = case(
         (or_(Alumnus.class_year < 1900, Alumnus.class_year > 2200), None),
         else_=func.make_date(Alumnus.class_year, 6, 1),
     )
     return cast(func.coalesce(Alumnus.graduated_on, of_class), Date)
+
+
+def _written(value: ColumnElement[str]) -> ColumnElement[Any]:
+    """A text such as 2026-05-31 as a date; null for what is none, which a cast would stumble on."""
+    year, month, day = (cast(func.substr(value, *at), Integer) for at in ((1, 4), (6, 2), (9, 2)))
+    first = func.make_date(year, month, 1)
+    found = cast(first + day - 1, Date)
+    real = case((func.date_trunc("month", found) == func.date_trunc("month", first), found))
+    return cast(case((value.regexp_match(WRITTEN), real)), Date)

@@ -100,13 +100,21 @@ def entry_words(enter: Enter) -> str:
 
 
 def _day_words(enter: Enter) -> str:
-    birthday = enter.date == "birthday"
-    day = _("their birthday") if birthday else _("the anniversary of their graduation")
+    day = _date_words(enter)
     if enter.before:
         day = _("%(time)s before %(day)s", time=spelled(enter.before), day=day)
     if enter.years:
         day = _("%(day)s in the years %(list)s", day=day, list=", ".join(map(str, enter.years)))
     return str(day)
+
+
+def _date_words(enter: Enter) -> str:
+    if enter.field is None:
+        birthday = enter.date == "birthday"
+        return _("their birthday") if birthday else _("the anniversary of their graduation")
+    if enter.reentry == "once" and not enter.years:
+        return _("the day in their field “%(field)s”", field=enter.field)
+    return _("the anniversary of the day in their field “%(field)s”", field=enter.field)
 
 
 def step_words(step: Step) -> str:

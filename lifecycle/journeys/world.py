@@ -54,6 +54,9 @@ def world_faults(session: Session, document: Document, at: datetime) -> Iterator
     for kind, where in ((enter.interaction, ("enter", "interaction")), (document.goal, ("goal",))):
         if kind is not None:
             yield from _kind_faults(session, kind, None, where)
+    if enter.field is not None:
+        names = custom_names(session)
+        yield from _unknown("custom field", [enter.field], names, None, ("enter", "date"))
     for number, step in enumerate(document.steps):
         if isinstance(step, WaitFor):
             for kind in step.kinds:
@@ -130,15 +133,15 @@ def _named_faults(session: Session, step: Step, number: int, at: datetime) -> It
         yield from _day_faults(session, step, number, at)
     if isinstance(step, AskFor):
         ways = session.scalars(select(Way.key)).all()
-        yield from _unknown("way to help", [step.way], ways, number, "ask")
+        yield from _unknown("way to help", [step.way], ways, number, ("ask",))
     if isinstance(step, SetFacts):
         subjects = session.scalars(select(Subject.key)).all()
-        yield from _unknown("subject", step.subjects, subjects, number, "set")
-        yield from _unknown("custom field", step.custom, custom_names(session), number, "set")
+        yield from _unknown("subject", step.subjects, subjects, number, ("set",))
+        yield from _unknown("custom field", step.custom, custom_names(session), number, ("set",))
     if isinstance(step, Enroll):
         known = select(Journey.key).where(Journey.state != JourneyState.STOPPED)
         keys = session.scalars(known).all()
-        yield from _unknown("running journey", [step.journey], keys, number, "enter")
+        yield from _unknown("running journey", [step.journey], keys, number, ("enter",))
 
 
 def _day_faults(session: Session, step: WaitUntil, number: int, at: datetime) -> Iterator[Fault]:
@@ -154,13 +157,17 @@ def _day_faults(session: Session, step: WaitUntil, number: int, at: datetime) ->
 
 
 def _unknown(
-    what: str, wanted: Collection[str], known: Collection[str], number: int, word: str
+    what: str,
+    wanted: Collection[str],
+    known: Collection[str],
+    number: int | None,
+    path: tuple[str, ...],
 ) -> Iterator[Fault]:
     for name in wanted:
         if name not in known:
             close = nearest(name, known)
             hint = f"; did you mean {close}?" if close else ""
-            yield Fault(f"there is no {what} “{name}”{hint}", number, (word,))
+            yield Fault(f"there is no {what} “{name}”{hint}", number, path)
 
 
 def content_version(session: Session, key: str, number: int | None) -> ContentVersion | None:

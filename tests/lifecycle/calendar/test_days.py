@@ -18,7 +18,10 @@ CALENDAR = SchoolCalendar(
         Span(name="Fall", starts=date(2026, 8, 3), ends=date(2026, 12, 18)),
         Span(name="Spring", starts=date(2027, 1, 5), ends=date(2027, 5, 28)),
     ),
-    breaks=(Span(name="Thanksgiving", starts=date(2026, 11, 23), ends=date(2026, 11, 27)),),
+    breaks=(
+        Span(name="Thanksgiving", starts=date(2026, 11, 23), ends=date(2026, 11, 27)),
+        Span(name="Teachers' day", starts=date(2026, 8, 3), ends=date(2026, 8, 3)),
+    ),
     days=(NamedDay(key="homecoming", on=date(2026, 10, 16)),),
 )
 ZONES = ("America/New_York", "Europe/Madrid", "America/Phoenix", "Asia/Kolkata", "Australia/Sydney")
@@ -44,6 +47,12 @@ ZONES = ("America/New_York", "Europe/Madrid", "America/Phoenix", "Asia/Kolkata",
         ("3w before homecoming", "2026-09-15", "2026-09-25"),
         ("3 weeks before homecoming", "2026-09-26", None),
         ("1d after last day of term", "2026-09-15", "2026-12-19"),
+        ("first school day of term", "2026-12-01", "2027-01-05"),
+        ("first school day of term", "2026-06-01", "2026-08-04"),
+        ("last school day of november", "2026-10-01", "2026-11-30"),
+        ("fourth school day of november", "2026-10-01", "2026-11-05"),
+        ("2 weeks before the end of term", "2026-09-15", "2026-12-04"),
+        ("3d after the start of term", "2026-09-15", "2027-01-08"),
         ("school day", "2026-11-21", "2026-11-30"),
         ("school day", "2027-06-01", None),
     ],
@@ -55,6 +64,7 @@ def test_days_in_words(text: str, start: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "2026-02-30", "13-01", "sixth monday of term", "first noon of term", "3 before x",
+             "third school day", "first school day of homecoming", "end of school",
              "0w before homecoming", "second tuesday of homecoming", "two words", "3w before 3"],
 )  # fmt: skip
 def test_what_is_no_day_is_refused(text: str) -> None:

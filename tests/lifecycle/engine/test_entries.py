@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm.core.district import choose
 from crm.core.viewer import SYSTEM
+from crm.imports.models import CustomField
 from crm.interactions.models import Mode
 from lifecycle.engine.service import advance
 from lifecycle.journeys import service
@@ -122,6 +123,34 @@ def test_a_day_of_the_year_lets_in_once_a_year_and_a_week_late_at_most(
         (five.id, [date(2027, 5, 18), date(2028, 5, 18)]),
     ):
         assert all(0 <= (got - day).days < 4 for got, day in zip(seen[person], days, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("enter", "days"),
+    [
+        ("reentry: once", [date(2028, 2, 29)]),
+        ("before: 14d, reentry: once", [date(2028, 2, 15)]),
+        ("reentry: yearly", [date(2029, 2, 28), date(2030, 2, 28)]),
+        ("years: [2]", [date(2030, 2, 28)]),
+    ],
+)
+def test_a_day_in_a_custom_field_lets_in_on_it_or_on_its_anniversaries(
+    session: Session, make: Make, now: datetime, enter: str, days: list[date]
+) -> None:
+    make.save(CustomField(key="hired on", label="Hired", created_at=now))
+    hired = make.alumnus(custom={"hired on": "2028-02-29"})
+    for text in ("2027-02-29", "2028-13-01", "soon", "", "2028-02"):
+        make.alumnus(custom={"hired on": text})
+    make.alumnus()
+    publish(session, journey(f"date: custom.hired on, {enter}"), now)
+    seen: list[date] = []
+    for day in ("2028-02-14", "2028-02-15", "2028-02-28", "2028-02-29", "2029-02-27",
+                "2029-02-28", "2029-03-10", "2030-02-28"):  # fmt: skip
+        moment, before = datetime.fromisoformat(f"{day}T15:00Z"), len(entered(session))
+        advance(moment)
+        seen += [moment.date()] * (len(entered(session)) - before)
+    assert seen == days
+    assert {person for person, _ in entered(session)} == {hired.id}
 
 
 def test_only_these_years_after_the_day(session: Session, make: Make, now: datetime) -> None:
@@ -241,6 +270,7 @@ def test_two_ticks_at_one_moment_let_each_occasion_in_once(district: District) -
     [
         ("when: 'class:2010', move: 'stage:keen'", "5: the query “stage:keen”"),
         ("interaction: calling", "5: no interaction of the kind “calling”"),
+        ("date: 'custom.hired'", "5: there is no custom field “hired”"),
         ("interaction: gift, date: birthday", "only one of interaction and date"),
         ("by_hand: false", "say who enters"),
         ("when: 'class:2010', years: [5]", "`years:` goes with `date:` only"),

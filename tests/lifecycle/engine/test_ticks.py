@@ -18,6 +18,7 @@ from crm.mail.models import Message, MessageState
 from lifecycle.engine.service import advance
 from lifecycle.journeys import queries, service
 from lifecycle.journeys.models import Enrollment, EnrollmentState, StepRun
+from lifecycle.journeys.takeover import Takeover
 from tests.factories import Make
 
 DAY = timedelta(days=1)
@@ -126,6 +127,43 @@ def test_what_a_stopped_journey_decided_is_not_sent(
     deliver(app, at=now + DAY)
     message = session.scalars(select(Message).execution_options(populate_existing=True)).one()
     assert (message.state, message.reason) == (MessageState.SKIPPED, "stopped")
+
+
+@pytest.mark.usefixtures("letter")
+def test_what_a_replaced_version_decided_is_not_sent_and_every_message_is_counted(
+    app: Flask, session: Session, make: Make, now: datetime
+) -> None:
+    """Of who is let out at once; of who was through it already when it would go."""
+    tail = WELCOME.index("  - {id: heard")
+    short = WELCOME[:tail] + "  - {id: done, exit: done}\n"
+    through = make.alumnus(class_year=2026).id
+    publish(session, short, now)
+    advance(now)
+    inside = make.alumnus(class_year=2026).id
+    publish(session, WELCOME, now)
+    advance(now)
+    stop = Takeover("stop")
+    text = WELCOME.replace("10d", "11d")
+    done = service.publish(session, text, name="hello.yaml", by=SYSTEM, at=now, takeover=stop)
+    session.commit()
+    late = make.alumnus(class_year=2026).id
+    assert advance(now).ended == 1
+    session.expire_all()
+    states = select(Message.alumnus_id, Message.state, Message.reason).order_by(Message.alumnus_id)
+    assert [tuple(row) for row in session.execute(states)] == [
+        (through, MessageState.QUEUED, None),
+        (inside, MessageState.SKIPPED, "stopped"),
+        (late, MessageState.QUEUED, None),
+    ]
+    deliver(app, at=now + DAY)
+    session.expire_all()
+    assert [tuple(row)[1:] for row in session.execute(states)] == [
+        (MessageState.SKIPPED, "stopped"),
+        (MessageState.SKIPPED, "stopped"),
+        (MessageState.ACCEPTED, None),
+    ]
+    sends = queries.sends_of(session, done.journey, ["first"], SYSTEM)["first"]
+    assert (sends.sent, sends.waiting, sends.skipped, sends.decided) == (1, 0, {"stopped": 2}, 3)
 
 
 @pytest.mark.usefixtures("letter")
