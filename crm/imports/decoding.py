@@ -20,6 +20,8 @@ NOT_TEXT = {
 }
 PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml")
 MIXED = "mixed"
+TELLING = (b'"', b"\x1e", b"\x1f")
+"""Signs of a file that is not plain."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class TextFile:
 
     `mixed` is UTF-8 in which some lines hold other bytes: those lines come with lone surrogates, so
     that the reader can reject them instead of guessing. `plain` is UTF-8 without a quotation mark
-    and with the usual line endings: every physical line is a row, every sign stands for itself.
+    or a sign that separates, and with the usual line endings: every physical line is a row, every
+    sign stands for itself.
     """
 
     path: Path
@@ -103,7 +106,8 @@ def _check_bytes(path: Path, name: str) -> tuple[int, bool, bool]:
 def _is_plain(chunk: bytes, *, after: bool) -> bool:
     """Whether no sign needs a reader of CSV; `after`: the last chunk ends in a carriage return."""
     alone = chunk.count(b"\r") - chunk.count(b"\r\n") - chunk.endswith(b"\r")
-    return b'"' not in chunk and not alone and (not after or chunk.startswith(b"\n"))
+    told = any(sign in chunk for sign in TELLING)
+    return not told and not alone and (not after or chunk.startswith(b"\n"))
 
 
 def _is_unended(path: Path) -> bool:

@@ -160,13 +160,17 @@ class RememberedFile(Model):
 
 
 class RememberedLine(Model):
-    """A line (its digest) that changes nothing of a person, unless they are touched meanwhile."""
+    """A line (its digest) that changes nothing of a person, unless they are touched meanwhile.
+
+    `external_id` is the one that the line's fate tells.
+    """
 
     __tablename__ = "remembered_line"
 
     alumnus_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     file_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     digest: Mapped[UUID]
+    external_id: Mapped[str | None]
 
 
 class PersonTouch(Model):

@@ -85,23 +85,22 @@ class Table:
                 return
             yield batch
 
-    def plain_lines(self) -> Iterator[tuple[int, list[bytes]]]:
-        """(number of the first, lines as bytes without their endings) of a plain file, in blocks.
+    def plain_lines(self) -> Iterator[bytes]:
+        """The lines below the header of a plain file as bytes, in blocks of whole lines.
 
-        Each line below the header with `width` cells is a row, the delimiter between its cells.
+        Each line with `width` cells is a row, the delimiter between its cells; the last of the file
+        may have no end.
         """
-        first, rest = 1, b""
         with self.path.open("rb") as handle:
+            for _ in range(self.header_line):
+                handle.readline()
+            rest = b""
             while chunk := handle.read(BLOCK):
                 block, end, rest = (rest + chunk).replace(b"\r\n", b"\n").rpartition(b"\n")
-                if not end:
-                    continue
-                lines = block.split(b"\n")
-                above = max(0, self.header_line + 1 - first)
-                yield first + above, lines[above:]
-                first += len(lines)
-        if rest and first > self.header_line:
-            yield first, [rest]
+                if end:
+                    yield block + end
+        if rest:
+            yield rest
 
     @property
     def plain(self) -> bool:

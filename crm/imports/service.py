@@ -142,20 +142,22 @@ def run_people(
     watch = watch or Watch()
     prepare_session(session)
     watch.phase(Phase.READING)
-    rows, memory = _stage(session, job, lock=apply, watch=watch)
-    watch.phase(Phase.COMPARING)
-    merge_lines(session)
-    find_changes(session, job.schema, Rules(job.plan.layout.roster, job.at.date()))
-    if apply:
+    rows, memory, read = _stage(session, job, lock=apply, watch=watch)
+    if read:
+        watch.phase(Phase.COMPARING)
+        merge_lines(session)
+        find_changes(session, job.schema, Rules(job.plan.layout.roster, job.at.date()))
+    if read and apply:
         watch.phase(Phase.WRITING)
         write_people(
             session, job.schema, source=job.source, filename=job.run.filename, at=job.at
         )  # fmt: skip
         keep_words(session, import_id=job.run.id, at=job.at)
     watch.phase(Phase.NOTING)
-    totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply)
+    totals = note_fates(session, job.schema, import_id=job.run.id, applied=apply, read=read)
     if apply and memory:
-        remember(session, job.schema, memory, rows.contacts.school_domains, job.at)
+        domains = rows.contacts.school_domains
+        remember(session, job.schema, memory, domains, job.at, read=read)
     unknown = {
         "unknown_schools": dict(rows.unknown_schools.most_common(50)),
         "unknown_statuses": dict(rows.schoolings.unknown_statuses.most_common(50)),
@@ -164,9 +166,12 @@ def run_people(
     _note_run(session, job, totals, unknown, by=by, applied=apply)
 
 
-def _stage(session: Session, job: Job, *, lock: bool, watch: Watch) -> tuple[Rows, Memory | None]:
+def _stage(
+    session: Session, job: Job, *, lock: bool, watch: Watch
+) -> tuple[Rows, Memory | None, bool]:
     """Stage the lines that are not known from an earlier file and match them.
 
+    Answers last whether there are any: if all are known, nothing is left to be compared.
     With `lock` nobody else makes people from the matching on: two imports of one file would make
     doubles.
     """
@@ -174,15 +179,17 @@ def _stage(session: Session, job: Job, *, lock: bool, watch: Watch) -> tuple[Row
     memory = recall(session, job.table, job.plan, job.at.date()) if job.schema.systems else None
     create_stage(session, SETTLED, SETTLED_COLUMNS)
     if memory and memory.file_id:
-        seen = see_lines(session, job.table, job.plan, job.schema, progress)
+        seen = see_lines(session, job.table, job.schema, progress)
         if lock:
             lock_imports(session)
         if known := settle(session, memory, seen):
             rows = _copy(session, job, known, memory.school_domains)
+            if known.all:
+                return rows, memory, False
             watch.phase(Phase.MATCHING)
             match_lines(session, job.schema)
             if is_apart(session, job.schema):
-                return rows, memory
+                return rows, memory, True
             create_stage(session, SETTLED, SETTLED_COLUMNS)
         progress = None
     rows = _copy(session, job, progress=progress)
@@ -190,7 +197,7 @@ def _stage(session: Session, job: Job, *, lock: bool, watch: Watch) -> tuple[Row
     if lock:
         lock_imports(session)
     match_lines(session, job.schema)
-    return rows, memory
+    return rows, memory, True
 
 
 def _copy(
@@ -208,8 +215,9 @@ def _copy(
         words_of=_words_of(session), customs=readers(session, job.plan, today), today=today,
     )  # fmt: skip
     rows.contacts.school_domains |= school_domains
-    if known is None or not known.all:
-        copy_text(session, STAGE, job.schema.copied, rows.staged(known, progress))
+    if known and known.all:
+        return rows
+    copy_text(session, STAGE, job.schema.copied, rows.staged(known, progress))
     session.execute(text(f"create index on {STAGE} (line)"))
     session.execute(text("set local default_statistics_target = 10"))
     session.execute(text(f"analyze {STAGE}"))

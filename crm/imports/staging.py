@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 Progress = Callable[[int], None]
 NULL = "\\N"
+SIGN = "\x1e"
+"""What COPY takes for the end of a column where there is but one."""
 IMPORT_LOCK = 7_312_001
 """The advisory lock that every import which makes people holds while it looks and writes."""
 
@@ -58,6 +60,15 @@ def copy_text(session: Session, name: str, columns: Sequence[str], blocks: Itera
     with connection.cursor() as cursor, cursor.copy(_copy_into(name, columns)) as copy:
         for block in blocks:
             copy.write(block)
+
+
+def copy_lines(session: Session, name: str, column: str, blocks: Iterable[bytes]) -> None:
+    """Stream blocks of whole lines, which may hold any sign but `SIGN`, into one column of text."""
+    connection: Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    statement = _copy_into(name, [column]) + sql.SQL(" (delimiter {})").format(SIGN)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in blocks:
+            copy.write(block.replace(b"\\", b"\\\\"))
 
 
 def text_block(columns: Sequence[Sequence[Any]]) -> str:

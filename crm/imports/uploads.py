@@ -71,6 +71,7 @@ def start_upload(session: Session, part: Part, *, by: Viewer, at: datetime) -> I
         "file": {
             "header": list(table.header), "header_line": table.header_line, "lines": table.lines,
             "encoding": table.encoding, "delimiter": table.delimiter,
+            "plain": bool(table.text and table.text.plain),
             "unended": bool(table.text and table.text.unended),
             "frame": table.frame.opens if table.frame else "",
         },
@@ -90,8 +91,8 @@ def reopen(run: ImportRun) -> Table:
     if run.stored_as is None or facts is None or not path.is_file():
         raise Conflict("The file of this import is no longer here. Upload it again.")
     encoding = facts["encoding"]
-    unended = facts.get("unended", False)
-    text = None if encoding == "xlsx" else TextFile(path, encoding, facts["lines"], unended)
+    flags = {name: facts.get(name, False) for name in ("plain", "unended")}
+    text = None if encoding == "xlsx" else TextFile(path, encoding, facts["lines"], **flags)
     return Table(
         run.filename, tuple(facts["header"]), facts["header_line"], encoding, facts["delimiter"],
         facts["lines"], path, text, frame=FRAMES.get(facts.get("frame", "")),

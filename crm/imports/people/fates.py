@@ -13,11 +13,31 @@ from crm.imports.staging import drop_stages, fates_of
 
 
 def note_fates(
-    session: Session, schema: Schema, *, import_id: int, applied: bool
+    session: Session, schema: Schema, *, import_id: int, applied: bool, read: bool
 ) -> dict[str, int]:
-    """Write the lines of an import anew; answers how many met each fate, all fates named."""
+    """Write the lines of an import anew; answers how many met each fate, all fates named.
+
+    `read`: whether any line was read, and not only settled.
+    """
     values: dict[str, Any] = {"id": import_id}
     session.execute(text("delete from import_line where import_id = :id"), values)
+    if read:
+        _note_read(session, schema, values, applied=applied)
+    counts = {**{fate.value: 0 for fate in Fate}, **fates_of(session, import_id)}
+    settled = session.execute(
+        text(
+            """insert into import_line (import_id, line, fate, external_id, alumnus_id)
+            select :id, line, 'unchanged', external_id, alumnus_id from import_settled
+            order by line"""
+        ),
+        values,
+    )
+    counts[Fate.UNCHANGED] += settled.rowcount  # type: ignore[attr-defined]
+    return counts
+
+
+def _note_read(session: Session, schema: Schema, values: dict[str, Any], *, applied: bool) -> None:
+    """Write the lines that were read."""
     _gather_news(session)
     first_id = schema.id_column(schema.systems[0]) if schema.systems else "null::text"
     made = "left join import_created n on n.person = m.person" if applied else ""
@@ -44,14 +64,6 @@ def note_fates(
         ),
         values,
     )
-    session.execute(
-        text(
-            """insert into import_line (import_id, line, fate, external_id, alumnus_id)
-            select :id, line, 'unchanged', external_id, alumnus_id from import_settled"""
-        ),
-        values,
-    )
-    return {**{fate.value: 0 for fate in Fate}, **fates_of(session, import_id)}
 
 
 def _gather_news(session: Session) -> None:

@@ -47,10 +47,9 @@ LIBRARIES = ("nameparser", "phonenumbers", "email-validator", "anyascii")
 UNSEEN = """case when t.xid = f.xid then t.id > f.last_touch
     else not pg_visible_in_snapshot(cast(cast(t.xid as text) as xid8),
         cast(f.snapshot as pg_snapshot)) end"""
-TOUCHED = f"""exists (
-    select from person_touch t join remembered_file f on f.id = l.file_id
-    where t.alumnus_id = l.alumnus_id and {UNSEEN})"""
-"""Whether somebody touched the person of a remembered line `l` unseen by the file that left it."""
+TOUCHED = f"""select t.alumnus_id, f.id as file_id
+    from person_touch t join remembered_file f on {UNSEEN}"""
+"""Whom somebody touched, and which files have not seen it."""
 IS_APART = """select not exists (
         select from import_match m join import_settled s on s.alumnus_id = m.person)
     and not exists (
@@ -140,34 +139,51 @@ class Known(Container[int]):
 
 
 def settle(session: Session, memory: Memory, seen: Seen) -> Known | None:
-    """Fill `import_settled` from the lines seen; None if too few of them are known.
-
-    A line that comes twice in the file is not known: what is said twice is read together.
-    """
+    """Fill `import_settled` from the lines seen; None if too few of them are known."""
     create_stage(session, SETTLED, SETTLED_COLUMNS)
     done = session.execute(
         text(
             f"""insert into import_settled
-            select s.line, s.external_id, l.alumnus_id
-            from (
-                select digest, min(line) as line, min(external_id) as external_id
-                from import_seen group by digest having count(*) = 1
-            ) s join remembered_line l on l.digest = s.digest and l.file_id = :file
-            where not {TOUCHED}"""
+            select s.line, l.external_id, l.alumnus_id
+            from import_seen s join remembered_line l on l.digest = {seen.digest}
+            where l.file_id = :file and not exists (
+                select from ({TOUCHED}) t
+                where t.alumnus_id = l.alumnus_id and t.file_id = :file)
+            order by s.line"""
         ),
         {"file": memory.file_id},
     )
-    if done.rowcount < seen.lines * WORTH:  # type: ignore[attr-defined]
+    count = done.rowcount - _take_out_repeated(session)  # type: ignore[attr-defined]
+    if count < seen.lines * WORTH:
         create_stage(session, SETTLED, SETTLED_COLUMNS)
         return None
+    if count == seen.lines:
+        return Known(set(), seen.faults)
     session.execute(text("analyze import_settled"))
     others = session.scalars(
         text(
-            """select line from import_seen n
-            where not exists (select from import_settled s where s.line = n.line)"""
+            f"""select line from import_seen s where {seen.told}
+                and not exists (select from import_settled d where d.line = s.line)"""
         )
     )
     return Known(set(others), seen.faults)
+
+
+def _take_out_repeated(session: Session) -> int:
+    """Take out the lines that come twice in the file: what is said twice is read together.
+
+    They are about the same person, of whom a file leaves one line at most. Answers how many.
+    """
+    twice = "select count(*) > count(distinct alumnus_id) from import_settled"
+    if not session.scalar(text(twice)):
+        return 0
+    gone = session.execute(
+        text(
+            """delete from import_settled where alumnus_id in (
+                select alumnus_id from import_settled group by alumnus_id having count(*) > 1)"""
+        )
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def is_apart(session: Session, schema: Schema) -> bool:
@@ -183,13 +199,17 @@ def is_apart(session: Session, schema: Schema) -> bool:
 
 
 def remember(
-    session: Session, schema: Schema, memory: Memory, domains: set[str], at: datetime
-) -> None:
-    """Keep what the next file of these columns may know again; call it last, under the lock."""
-    session.execute(
-        text("delete from remembered_file where columns = :columns and rules <> :rules"),
-        {"columns": memory.columns, "rules": memory.rules},
-    )
+    session: Session, schema: Schema, memory: Memory, domains: set[str], at: datetime, *,
+    read: bool,
+) -> None:  # fmt: skip
+    """Keep what the next file of these columns may know again; call it last, under the lock.
+
+    `read`: whether any line was, so that there is more to keep.
+    """
+    _forget_files(
+        session, "columns = :columns and rules <> :rules",
+        columns=memory.columns, rules=memory.rules,
+    )  # fmt: skip
     file_id = session.scalar(
         text(
             """insert into remembered_file
@@ -205,20 +225,37 @@ def remember(
         },
     )  # fmt: skip
     catch_up(session, memory.snapshot)
+    if read:
+        _remember_lines(session, schema, int(file_id or 0))
+
+
+def _remember_lines(session: Session, schema: Schema, file_id: int) -> None:
+    """Keep the lines that, alone, say who they are about and leave nothing to say."""
     ids = ", ".join(f"r.{schema.id_column(system)}" for system in schema.systems)
-    plainly = f"""num_nonnulls({ids}) > 0 and r.note is null
+    plainly = f"""num_nonnulls({ids}) > 0 and r.note is null and r.digest is not null
         and r.opt_out is not true and r.suppress is not true"""
+    columns = "alumnus_id, file_id, digest, external_id"
+    kept = f":file, r.digest, r.{schema.id_column(schema.systems[0])}"
     for statement in (
-        f"""insert into remembered_line (alumnus_id, file_id, digest)
-            select n.id, :file, r.digest from import_created n join import_row r using (line)
+        f"""insert into remembered_line ({columns})
+            select n.id, {kept} from import_created n join import_row r using (line)
             where n.alone and {plainly}""",
-        f"""insert into remembered_line (alumnus_id, file_id, digest)
-            select m.person, :file, r.digest from import_match m join import_row r using (line)
+        f"""insert into remembered_line ({columns})
+            select m.person, {kept} from import_match m join import_row r using (line)
             where m.person > 0 and {plainly}
                 and not exists (select from import_several s where s.person = m.person)
-            on conflict (alumnus_id, file_id) do update set digest = excluded.digest""",
+            on conflict (alumnus_id, file_id) do update
+                set digest = excluded.digest, external_id = excluded.external_id""",
     ):
         session.execute(text(statement), {"file": file_id})
+
+
+def _forget_files(session: Session, condition: str, **values: Any) -> None:
+    """Forget the remembered files of which the condition is true, with their lines."""
+    files = text(f"delete from remembered_file where {condition} returning id")
+    if gone := session.scalars(files, values).all():
+        lines = text("delete from remembered_line where file_id = any(:gone)")
+        session.execute(lines, {"gone": gone})
 
 
 def catch_up(session: Session, snapshot: str) -> None:
@@ -229,8 +266,8 @@ def catch_up(session: Session, snapshot: str) -> None:
     """
     session.execute(
         text(
-            f"""delete from remembered_line l
-            where {TOUCHED} or l.file_id not in (select id from remembered_file)"""
+            f"""delete from remembered_line l using (select distinct * from ({TOUCHED}) t) t
+            where l.alumnus_id = t.alumnus_id and l.file_id = t.file_id"""
         )
     )
     session.execute(
@@ -253,7 +290,7 @@ def tidy_memory(session: Session, oldest: datetime) -> None:
     """Forget files from before `oldest`, and touches that every file has seen."""
     if not try_lock_imports(session):
         return
-    session.execute(text("delete from remembered_file where at < :oldest"), {"oldest": oldest})
+    _forget_files(session, "at < :oldest", oldest=oldest)
     catch_up(session, current_snapshot(session))
 
 

@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 from crm.accounts.models import User
 from crm.core.jobs import jobs
 from crm.core.viewer import Role
-from crm.imports import background
+from crm.imports import background, uploads
+from crm.imports.decoding import examine
 from crm.imports.models import ImportRun, ImportState
 from crm.schools.models import School
 from tests.crm.imports.conftest import DATA, everybody
@@ -129,16 +130,32 @@ def test_a_cancelled_import_leaves_nothing(
     assert everybody(session) == []
 
 
+@pytest.mark.parametrize(
+    ("rest", "fault"),
+    [
+        (b'2,"Bo Li\n3,Cy Ray\n', "list.csv:3: a quotation mark"),
+        (b"2,Bo Li\n3", "list.csv:4: the file breaks off in the middle of this line"),
+    ],
+)
 def test_a_file_that_breaks_half_way_changes_nothing_and_says_where(
-    app: Flask, coordinator: FlaskClient, session: Session, upload: Upload
+    app: Flask, coordinator: FlaskClient, session: Session, upload: Upload, rest: bytes, fault: str
 ) -> None:
-    upload(b'ID,Name\n1,Ada Mensah\n2,"Bo Li\n3,Cy Ray\n', "list.csv")
+    upload(b"ID,Name\n1,Ada Mensah\n" + rest, "list.csv")
     run = latest(session)
     coordinator.post(f"/imports/{run.id}/check")
     run = work(app, session)
     assert run.state is ImportState.FAILED
-    assert "list.csv:3: a quotation mark" in coordinator.get(f"/imports/{run.id}").text
+    assert fault in coordinator.get(f"/imports/{run.id}").text
     assert everybody(session) == []
+
+
+@pytest.mark.parametrize("content", [ROSTER, ROSTER.rstrip(), b'ID,Name\n1,"Ada Mensah"'])
+def test_an_uploaded_file_is_read_as_it_was_when_it_came(
+    app: Flask, session: Session, upload: Upload, content: bytes
+) -> None:
+    upload(content)
+    again = uploads.reopen(latest(session))
+    assert again.text == examine(again.path, again.name)
 
 
 def test_the_fates_can_be_downloaded_without_formulas(

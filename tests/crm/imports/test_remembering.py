@@ -122,6 +122,26 @@ def test_quotes_endings_and_delimiters_make_no_other_line(
     assert settled(session, bring(FILE.replace(",", "\t"), name="list.tsv")) == 4
 
 
+@pytest.mark.parametrize(
+    "sign", ["\\", "\\N", "\\.", "\\t", "\x1e", "\x1f", "\x02", "\t", "é", "\ufeff"]
+)
+def test_any_sign_stands_for_itself(bring: Bring, full: Any, sign: str) -> None:
+    odd = [BEA.replace("Bea", sign + "Bea"), CAL + sign, DAN.replace("Osei", f"O{sign}sei")]
+    bring(plain(HEAD, ADA, *odd))
+    assert changed(full(plain(HEAD, ADA, *odd))) == []
+    full(plain(HEAD, ADA, sign, BEA, *odd[1:]))
+    full(plain(HEAD, ADA.replace(f"7{'|'}A", f"7{sign}A"), *odd))
+
+
+def test_a_sign_that_splits_a_line_under_its_digest_makes_no_other_line_of_it(
+    session: Session, bring: Bring
+) -> None:
+    bring("Student ID,First Name,Last Name\n7,Ada\x1fByron,Lee\n8,Bea,Hill\n")
+    split = "Student ID,First Name,Last Name\n7\x1fAda,Byron,Lee\n8,Bea,Hill\n"
+    assert settled(session, bring(split)) == 1
+    assert settled(session, bring("Student ID,First Name,Last Name\n8,Bea,Hill\n")) == 1
+
+
 def test_lines_with_something_to_say_are_read_again(
     session: Session, north: School, bring: Bring, full: Any
 ) -> None:
