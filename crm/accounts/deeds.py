@@ -94,6 +94,8 @@ ACTIONS = {
     "request.edited": _("edited"),
     "request.sent_back": _("sent back"),
     "request.submitted": _("submitted"),
+    "request.thanked": _("noted the thanks"),
+    "request_times.changed": _("changed the times of requests"),
     "retention.changed": _("changed how long data is kept"),
     "retry": _("let people who were stuck go on"),
     "rights.erasing_asked": _("asked to be forgotten"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts.audit import record as note
@@ -14,6 +14,8 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import Viewer
 from crm.interactions.models import Mode
 from crm.interactions.service import record
+from crm.mail.facts import GONE
+from crm.mail.models import Message
 from crm.web.moments import spoken, when
 from segments.asks.eligibility import DEEDS
 from segments.asks.letters import write_to_alumnus
@@ -21,6 +23,7 @@ from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.service import lock_request
 from segments.requests.draft import MOST_PUPILS
 from segments.requests.letters import request_words
+from segments.requests.life import move
 from segments.requests.models import Request, RequestState
 from segments.requests.page import zone_of
 from segments.requests.queries import dates_of
@@ -114,8 +117,7 @@ def close_if_settled(session: Session, request: Request, *, at: datetime) -> Non
     if request.state is not RequestState.FILLED and not _over(session, request, at):
         return
     came = states.get(CommitmentState.ATTENDED, 0)
-    request.state = RequestState.DONE if came else RequestState.UNFILLED
-    request.closed_at = at
+    move(session, request, RequestState.DONE if came else RequestState.UNFILLED, at=at)
     if not came:
         request.reason = "missed" if states.get(CommitmentState.MISSED) else "dates_passed"
     session.flush()
@@ -124,3 +126,40 @@ def close_if_settled(session: Session, request: Request, *, at: datetime) -> Non
 def _over(session: Session, request: Request, at: datetime) -> bool:
     """Whether no date of the request is still to come."""
     return all(choice.starts_at <= at for choice in dates_of(session, request.id))
+
+
+def note_thanks(session: Session, at: datetime) -> int:
+    """Requests that are done and whose thanks have all left are thanked; answers how many.
+
+    A letter that could not go (no address, a pause) leaves the request for somebody to thank in
+    another way and say so: `thank_by_hand`.
+    """
+    session.flush()
+    gone = exists().where(
+        Message.key == func.concat("ask:", Commitment.ask_id, ":thanks"), Message.state.in_(GONE)
+    )
+    owed = exists().where(
+        Commitment.request_id == Request.id, Commitment.state == CommitmentState.ATTENDED, ~gone
+    )
+    statement = (
+        update(Request)
+        .where(Request.state == RequestState.DONE, ~owed)
+        .values(
+            state=RequestState.THANKED, since=at, due_at=None, warn_at=None, alarmed_at=None
+        )
+        .returning(Request.id)
+    )  # fmt: skip
+    done = session.execute(statement, execution_options={"synchronize_session": False}).all()
+    if done:
+        session.expire_all()
+    return len(done)
+
+
+def thank_by_hand(session: Session, request: Request, *, by: Viewer, at: datetime) -> None:
+    """Note that whoever came was thanked otherwise than by our letter: by phone, in person."""
+    request = lock_request(session, request)
+    if request.state is not RequestState.DONE:
+        raise Conflict("Only a request that is done can be thanked for.")
+    move(session, request, RequestState.THANKED, at=at)
+    note(session, "request.thanked", kind="request", key=request.id, by=by, at=at)
+    session.flush()

@@ -33,6 +33,7 @@ from segments.requests.letters import (
     request_words,
     write_to_school,
 )
+from segments.requests.life import move, time_it
 from segments.requests.models import Request, RequestDate, RequestState
 from segments.requests.queries import dates_of
 from segments.requests.service import ASKABLE
@@ -84,7 +85,7 @@ def accept(session: Session, ask: Ask, *, date_id: int, at: datetime) -> Outcome
     note_answer(session, ask, "accepted", at)
     _tell_both(session, ask, request, promised, at=at)
     if places_left(session, request) < 1:
-        request.state = RequestState.FILLED
+        move(session, request, RequestState.FILLED, at=at)
         release_others(session, request, at=at, content="ask-released")
     session.flush()
     return Outcome.ACCEPTED
@@ -193,6 +194,7 @@ def _move(
         if hindered is None:
             promised.starts_at, promised.ends_at = choice.starts_at, choice.ends_at
     if hindered is None:
+        time_it(session, request)
         _tell_both(session, ask, request, promised, at=at)
     return hindered or Outcome.ACCEPTED
 
@@ -203,7 +205,7 @@ def _take_back(
     """A yes taken back: the place is free again, and the school learns it at once."""
     promised.state = CommitmentState.CANCELLED
     if request.state is RequestState.FILLED:
-        request.state = RequestState.ASKING
+        move(session, request, RequestState.ASKING, at=at)
     session.flush()
     language = reader_language(session, request)
     event = calendar_file(session, promised, language=language, at=at, for_school=True)

@@ -20,6 +20,13 @@ KEPT = (CommitmentState.PLANNED, CommitmentState.ATTENDED, CommitmentState.MISSE
 _TAKEN = select(func.count()).where(
     Commitment.request_id == bindparam("request"), Commitment.state.in_(KEPT)
 )
+VISIT_ENDS = (
+    select(func.max(Commitment.ends_at))
+    .where(Commitment.request_id == Request.id, Commitment.state.in_(KEPT))
+    .correlate(Request)
+    .scalar_subquery()
+)
+"""When the last promised visit of a request is over."""
 
 
 def places_taken(session: Session, request: Request) -> int:

@@ -15,12 +15,13 @@ from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Permission
 from crm.links.pages import chosen_language, opened
 from segments.asks import openly, page
-from segments.asks.afterwards import confirm_attendance
+from segments.asks.afterwards import confirm_attendance, thank_by_hand
 from segments.asks.answers import accept, decline, keep_in_mind
 from segments.asks.calendars import calendar_file
 from segments.asks.forms import AttendanceForm
 from segments.asks.models import Ask, CommitmentState
 from segments.asks.queries import commitment_of, load_ask, load_commitment
+from segments.requests.access import load_request
 
 bp = Blueprint("asks", __name__)
 
@@ -109,3 +110,15 @@ def attendance(commitment_id: int) -> Any:
         _("Noted. Thank you.") if form.attended.data == "no" else _("Noted, and they are thanked.")
     )
     return redirect(url_for("requests.detail", request_id=promised.request_id), 303)
+
+
+@bp.post("/requests/<int:request_id>/thanked")
+@requires(Permission.REQUESTS_CREATE)
+def thanked(request_id: int) -> Any:
+    """Note that whoever came was thanked in another way than by our letter."""
+    viewer = current_viewer()
+    found = load_request(db.session(), viewer, request_id, lock=True)
+    thank_by_hand(db.session(), found, by=viewer, at=clock.now())
+    db.session.commit()
+    flash(_("Noted. Thank you."))
+    return redirect(url_for("requests.detail", request_id=request_id), 303)

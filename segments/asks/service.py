@@ -24,6 +24,7 @@ from segments.asks.letters import queue_asks, queue_releases
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import places_left
 from segments.asks.rules import hold_until
+from segments.requests.life import move
 from segments.requests.models import Request, RequestState
 from segments.requests.service import ASKABLE
 
@@ -83,7 +84,7 @@ def send_wave(
     asked = _write_asks(session, locked, fine, wave=number, at=at, expires_at=expires_at)
     left_out = {i: verdicts.get(i, "gone") or "being_asked" for i in picks if i not in asked}
     if asked:
-        locked.state = RequestState.ASKING
+        move(session, locked, RequestState.ASKING, at=at)
         locked.reason = None
         queue_asks(session, locked, list(asked.values()), at=at)
         record(

@@ -14,6 +14,7 @@ from segments.asks.cli import asks
 from segments.asks.fields import ASKS, FIELDS, PROMISES
 from segments.asks.history import KIND, forget_asks
 from segments.asks.letters import ASK_LINK
+from segments.asks.queries import VISIT_ENDS
 from segments.asks.routes import bp
 from segments.asks.service import call_off
 from segments.requests.extend import request_extensions
@@ -38,4 +39,6 @@ def init_app(app: Flask) -> None:
     known.alumnus_panels.append(
         Panel("asks", "segments/asks/_panel.html", order=40, load=panel.load)
     )
-    request_extensions(app).cancelled.append(call_off)
+    requests = request_extensions(app)
+    requests.cancelled.append(call_off)
+    requests.visit_ends = VISIT_ENDS

@@ -1,7 +1,8 @@
 """Moves every request on as far as time allows; an edge: commits step by step, safe to repeat.
 
 Holds run out, letters that did not go call their asks off, the next wave goes where a request was
-left to run by itself, both sides are reminded, and what is past is closed.
+left to run by itself, both sides are reminded, what is past is closed, and whoever should act is
+told before a request is late.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from crm.core.viewer import SYSTEM
 from crm.mail.models import Message
 from crm.schools.models import School
 from crm.web.moments import spoken, when
-from segments.asks.afterwards import close_if_settled
+from segments.asks.afterwards import close_if_settled, note_thanks
 from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.queries import ask_counts
 from segments.asks.service import expire_holds, lock_request, send_wave, settle_unsent
+from segments.desk.alarms import raise_alarms
 from segments.desk.queries import next_wave, past_ones, to_move_on
 from segments.desk.waves import suggest
 from segments.requests.letters import request_words, write_to_school
+from segments.requests.life import move
 from segments.requests.models import Request, RequestState
 from segments.requests.service import ASKABLE
 
@@ -51,6 +54,8 @@ class Advanced:
     asked: int = 0
     reminded: int = 0
     closed: int = 0
+    thanked: int = 0
+    alarms: int = 0
 
     def plain(self) -> dict[str, int]:
         """The figures by name."""
@@ -71,6 +76,10 @@ def advance(at: datetime) -> Advanced:
     session.commit()
     for request_id in past_ones(session, at):
         _each(session, request_id, lambda request: _close(session, request, done, at))
+    done.thanked = note_thanks(session, at)
+    session.commit()
+    done.alarms = raise_alarms(session, at)
+    session.commit()
     return done
 
 
@@ -101,7 +110,7 @@ def _next_wave(session: Session, request: Request, done: Advanced, at: datetime)
 def _close(session: Session, request: Request, done: Advanced, at: datetime) -> None:
     """End a request whose dates are over, and say so to the school if nobody was found."""
     if request.state is RequestState.SUBMITTED:
-        request.state, request.closed_at = RequestState.UNFILLED, at
+        move(session, request, RequestState.UNFILLED, at=at)
         request.reason = "dates_passed"
     else:
         close_if_settled(session, request, at=at)

@@ -25,7 +25,10 @@ from segments.requests.service import ASKABLE
 
 WORDS: dict[str, tuple[Callable[[int], str], str, int]] = {
     "late": (
-        lambda n: ngettext("request runs out of time", "requests run out of time", n), "bad", 10,
+        lambda n: ngettext("request is overdue", "requests are overdue", n), "bad", 10,
+    ),
+    "soon": (
+        lambda n: ngettext("request is nearly due", "requests are nearly due", n), "warn", 16,
     ),
     "nobody_left": (
         lambda n: ngettext("request has nobody left to ask", "requests have nobody left to ask", n),
@@ -81,7 +84,12 @@ def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
         return
     counts = counts_of_todo(session, viewer, at)
     for key, (label, tone, order) in WORDS.items():
-        group = "filled" if key in {"attendance", "lapsed"} else "asking"
-        yield Todo(
-            label(counts[key]), counts[key], url_for("requests.index", group=group), tone, order
-        )
+        shown: dict[str, Any] = {"view": "list", "group": "asking"}
+        if key in {"late", "soon"}:
+            shown = {"view": "list", "due": key}
+            if not viewer.may(Permission.REQUESTS_ASK):
+                shown["turn"] = "school"
+        elif key in {"attendance", "lapsed"}:
+            shown["group"] = "filled"
+        href = url_for("requests.index", **shown)
+        yield Todo(label(counts[key]), counts[key], href, tone, order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -19,10 +19,9 @@ from segments.asks.queries import KEPT, ask_counts, places_taken
 from segments.clearance.queries import cleared_on
 from segments.clearance.rules import NEEDED
 from segments.requests.access import visible_requests
+from segments.requests.board import turn_of
 from segments.requests.models import Request, RequestDate, RequestState
 from segments.requests.service import ASKABLE
-
-LATE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,16 @@ def progress(session: Session, request: Request) -> list[Step]:
         Step("held", _("Held"), taken > 0, f"{taken}/{request.places}"),
         Step("confirmed", _("Confirmed"), full),
         Step("done", _("Done"), settled.came > 0 and not settled.planned),
-        Step("thanked", _("Thanked"), settled.thanked > 0 and not settled.planned),
+        Step("thanked", _("Thanked"), state is RequestState.THANKED),
     ]
 
 
-def _settled(session: Session, request_id: int) -> Row[int, int, int]:
+def _settled(session: Session, request_id: int) -> Row[int, int]:
     state = Commitment.state
     return session.execute(
         select(
             func.count().filter(state == CommitmentState.ATTENDED).label("came"),
             func.count().filter(state == CommitmentState.PLANNED).label("planned"),
-            func.count().filter(Commitment.thanked_at.is_not(None)).label("thanked"),
         ).where(Commitment.request_id == request_id)
     ).one()
 
@@ -105,12 +103,14 @@ def past_ones(session: Session, at: datetime) -> Sequence[int]:
 
 
 def counts_of_todo(session: Session, viewer: Viewer, at: datetime) -> dict[str, int]:
-    """How many requests run late, have nobody left, wait for attendance, or lost a clearance."""
+    """How many requests are late or nearly so, have nobody left, wait for the school's word on a
+    visit, or have a promise without clearance."""
     mine = visible_requests(viewer)
     open_ones = and_(mine, Request.state.in_(ASKABLE), _places_free())
-    late = and_(open_ones, _last_date() < at + LATE, _last_date() > at)
+    turn = and_(mine, Request.state.in_(turn_of(viewer)))
     return {
-        "late": _count(session, late),
+        "late": _count(session, and_(turn, Request.due_at < at)),
+        "soon": _count(session, and_(turn, Request.due_at >= at, Request.warn_at <= at)),
         "nobody_left": _count(session, and_(open_ones, Request.reason == "nobody_left")),
         "attendance": _promises(session, mine, Commitment.ends_at < at),
         "lapsed": _promises(session, mine, Commitment.starts_at > at, ~_still_cleared()),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.database import Choice, Model, UTCDateTime, identity
@@ -21,6 +22,7 @@ class RequestState(StrEnum):
     FILLED = "filled"
     UNFILLED = "unfilled"
     DONE = "done"
+    THANKED = "thanked"
     CANCELLED = "cancelled"
 
 
@@ -47,11 +49,18 @@ class GradeBand(StrEnum):
     G9_12 = "9-12"
 
 
+def _created(context: Any) -> datetime:
+    """A row's first state begins when the row does."""
+    created: datetime = context.get_current_parameters()["created_at"]
+    return created
+
+
 class Request(Model):
     """What a school needs: which way to help, about what, for whom, how many people.
 
     `reason` says why it went back, stayed unfilled or was cancelled; with `auto` the desk sends the
-    next wave itself when holds run out.
+    next wave itself when holds run out. The present state began `since` and should be over by
+    `due_at`; from `warn_at` on somebody is told, once (`alarmed_at`). See `life.py`.
     """
 
     __tablename__ = "request"
@@ -60,6 +69,7 @@ class Request(Model):
         CheckConstraint("pupils between 1 and 5000", name="pupils"),
         Index(None, "state", "created_at"),
         Index(None, "school_id", "created_at"),
+        Index("ix_request_warn", "warn_at", postgresql_where=text("alarmed_at is null")),
     )
 
     id: Mapped[int] = identity()
@@ -81,6 +91,11 @@ class Request(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
     approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    since: Mapped[datetime] = mapped_column(UTCDateTime(), default=_created)
+    due_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    warn_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    alarmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    filled_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
 
 
 class RequestDate(Model):

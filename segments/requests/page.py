@@ -103,5 +103,6 @@ def actions(viewer: Viewer, found: Request) -> Mapping[str, bool]:
         "can_edit": may_post and found.state in EDITABLE,
         "can_submit": may_post and found.state is RequestState.DRAFT,
         "can_approve": may_ask and found.state is RequestState.SUBMITTED,
+        "can_thank": may_post and found.state is RequestState.DONE,
         "can_cancel": may_post and found.state not in ENDED,
     }

@@ -13,48 +13,22 @@ from crm.accounts.models import User
 from crm.alumni.models import Subject, Way
 from crm.core.viewer import Viewer
 from crm.schools.models import School, SchoolStatus
-from crm.web.paging import Page, keyset
 from segments.requests.access import visible_requests
 from segments.requests.models import Request, RequestDate, RequestState
 
-GROUPS: dict[str, tuple[RequestState, ...]] = {
-    "waiting": (RequestState.SUBMITTED,),
-    "asking": (RequestState.APPROVED, RequestState.ASKING),
-    "filled": (RequestState.FILLED,),
-    "draft": (RequestState.DRAFT,),
-    "ended": (RequestState.DONE, RequestState.UNFILLED, RequestState.CANCELLED),
-}
-"""The columns of the board, in the order in which they need somebody."""
 AGES = {"new": 2, "week": 7, "fortnight": 14}
 """Bands of age, each up to so many days; what is older is `old`."""
+OPEN = (RequestState.SUBMITTED, RequestState.APPROVED, RequestState.ASKING)
 _DATES = (
     select(RequestDate)
     .where(RequestDate.request_id == bindparam("request"))
     .order_by(RequestDate.starts_at, RequestDate.id)
 )
-ACTIVE = (*GROUPS["waiting"], *GROUPS["asking"], *GROUPS["filled"])
 
 
 def dates_of(session: Session, request_id: int) -> Sequence[RequestDate]:
     """The date choices of a request, earliest first."""
     return session.scalars(_DATES, {"request": request_id}).all()
-
-
-def counts(session: Session, viewer: Viewer) -> dict[str, int]:
-    """How many requests stand in each group of the board."""
-    statement = select(Request.state, func.count()).where(visible_requests(viewer))
-    found = dict(session.execute(statement.group_by(Request.state)).all())
-    return {group: sum(found.get(s, 0) for s in states) for group, states in GROUPS.items()}
-
-
-def board(session: Session, viewer: Viewer, *, group: str | None, after: str | None) -> Page[Any]:
-    """Requests of a group (or all that are under way): oldest first, ended ones newest first."""
-    states = GROUPS.get(group or "", ACTIVE)
-    statement = _listed(viewer).where(Request.state.in_(states))
-    return keyset(
-        session, statement, (Request.created_at, Request.id), after=after,
-        descending=group == "ended",
-    )  # fmt: skip
 
 
 def listing(
@@ -82,9 +56,8 @@ def ages(session: Session, viewer: Viewer, at: datetime) -> Mapping[str, int]:
     """Open requests (waiting or asking) by how long ago they were posted."""
     age = literal(at) - Request.created_at
     band = case(*((age < timedelta(days=days), name) for name, days in AGES.items()), else_="old")
-    states = (*GROUPS["waiting"], *GROUPS["asking"])
     statement = select(band.label("band"), func.count()).where(
-        visible_requests(viewer), Request.state.in_(states)
+        visible_requests(viewer), Request.state.in_(OPEN)
     )
     found: dict[str, int] = dict(session.execute(statement.group_by("band")).all())
     return {name: found.get(name, 0) for name in (*AGES, "old")}

@@ -1,4 +1,4 @@
-"""Posting a request, the board, and what a school or the office decides about one."""
+"""Posting a request, its page, and what a school or the office decides about one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,12 @@ from crm.core.database import db
 from crm.core.errors import Conflict, Invalid
 from crm.core.extend import extensions
 from crm.core.viewer import Permission
-from segments.requests import page, queries, service
+from segments.requests import page, service
 from segments.requests.access import load_request
 from segments.requests.extend import request_extensions
 from segments.requests.forms import ReasonForm, RequestForm
 
 bp = Blueprint("requests", __name__, url_prefix="/requests")
-
-
-@bp.get("")
-@requires(Permission.REQUESTS_VIEW)
-def index() -> str:
-    """The board: requests by state and age."""
-    viewer, group = current_viewer(), request.args.get("group")
-    session = db.session()
-    shown = group if group in queries.GROUPS else None
-    rows = queries.board(session, viewer, group=shown, after=request.args.get("after"))
-    counts = queries.counts(session, viewer)
-    return render_template(
-        "segments/requests/index.html", page=rows, counts=counts, group=shown, at=clock.now()
-    )
 
 
 @bp.get("/new")
@@ -70,6 +56,7 @@ def detail(request_id: int) -> str:
     values = page.facts(db.session(), found)
     return render_template(
         "segments/requests/detail.html", request_row=found, panels=panels, reason=ReasonForm(),
+        at=at,
         **values, **page.actions(viewer, found),
     )  # fmt: skip
 

@@ -16,11 +16,12 @@ from segments.requests.access import load_school
 from segments.requests.draft import Draft, Slot, check
 from segments.requests.extend import request_extensions
 from segments.requests.letters import write_to_school
+from segments.requests.life import CLOSED, move, time_it
 from segments.requests.models import Request, RequestDate, RequestState
 from segments.requests.queries import subject_choices, way_choices
 
 EDITABLE = frozenset({RequestState.DRAFT, RequestState.SUBMITTED})
-ENDED = frozenset({RequestState.UNFILLED, RequestState.DONE, RequestState.CANCELLED})
+ENDED = CLOSED
 ASKABLE = frozenset({RequestState.APPROVED, RequestState.ASKING})
 FIELDS = (
     "school_id", "way_key", "subject_key", "grade_band", "pupils", "places", "place", "language",
@@ -45,6 +46,7 @@ def create_request(
     session.add(request)
     session.flush()
     _set_slots(session, request, draft.slots)
+    time_it(session, request)
     record(session, "request.created", kind="request", key=request.id, by=by, at=at)
     if submit:
         submit_request(session, request, by=by, at=at)
@@ -62,6 +64,7 @@ def edit_request(
     for name in FIELDS:
         setattr(request, name, getattr(draft, name))
     _set_slots(session, request, draft.slots)
+    time_it(session, request)
     after = {name: _plain(getattr(request, name)) for name in before}
     record(
         session, "request.edited", kind="request", key=request.id, by=by, at=at,
@@ -77,7 +80,8 @@ def submit_request(session: Session, request: Request, *, by: Viewer, at: dateti
     """Hand a draft over for approval."""
     if request.state is not RequestState.DRAFT:
         raise Conflict("This request was posted already.")
-    request.state, request.reason = RequestState.SUBMITTED, None
+    request.reason = None
+    move(session, request, RequestState.SUBMITTED, at=at)
     record(session, "request.submitted", kind="request", key=request.id, by=by, at=at)
     if by.may(Permission.REQUESTS_ASK):
         approve(session, request, by=by, at=at)
@@ -88,7 +92,8 @@ def approve(session: Session, request: Request, *, by: Viewer, at: datetime) -> 
     """Let alumni be asked for this request: the school's approval that law 6 wants."""
     if request.state is not RequestState.SUBMITTED:
         raise Conflict("Only a request that waits for approval can be approved.")
-    request.state, request.approved_at, request.reason = RequestState.APPROVED, at, None
+    request.approved_at, request.reason = at, None
+    move(session, request, RequestState.APPROVED, at=at)
     record(session, "request.approved", kind="request", key=request.id, by=by, at=at)
     session.flush()
 
@@ -99,7 +104,8 @@ def send_back(session: Session, request: Request, reason: str, *, by: Viewer, at
         raise Conflict("Only a request that waits for approval can be sent back.")
     if not reason.strip():
         raise Invalid("Say what should change.", field="reason")
-    request.state, request.reason = RequestState.DRAFT, reason.strip()[:MAX_REASON]
+    request.reason = reason.strip()[:MAX_REASON]
+    move(session, request, RequestState.DRAFT, at=at)
     record(session, "request.sent_back", kind="request", key=request.id, by=by, at=at)
     write_to_school(
         session, request, "request-sent-back", key=f"sent-back:{int(at.timestamp())}", at=at,
@@ -114,7 +120,7 @@ def cancel(
     """Call a request off; the areas above release whoever was asked or had said yes."""
     if request.state in ENDED:
         raise Conflict("This request has ended already.")
-    request.state, request.closed_at = RequestState.CANCELLED, at
+    move(session, request, RequestState.CANCELLED, at=at)
     request.reason = reason.strip()[:MAX_REASON] or None
     record(session, "request.cancelled", kind="request", key=request.id, by=by, at=at)
     for follow in request_extensions().cancelled:

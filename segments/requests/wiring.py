@@ -16,6 +16,8 @@ from crm.core.extend import NavEntry, Panel, Todo, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission, Viewer
 from segments.requests import (
+    board,
+    board_routes,  # noqa: F401 - the board's routes
     models,  # noqa: F401 - tables
     public,
     queries,
@@ -23,7 +25,17 @@ from segments.requests import (
 from segments.requests.cli import requests
 from segments.requests.models import Request
 from segments.requests.routes import bp
-from segments.requests.words import GRADES, PLACES, STATES, TONES, in_zone
+from segments.requests.words import (
+    GRADES,
+    PLACES,
+    STATES,
+    TONES,
+    day_in,
+    due_words,
+    in_zone,
+    next_step,
+    urgency,
+)
 
 
 def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
@@ -32,7 +44,8 @@ def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
         return None
     session = db.session()
     return {
-        "ages": queries.ages(session, viewer, at), "counts": queries.counts(session, viewer),
+        "ages": queries.ages(session, viewer, at),
+        "counts": board.counts(session, viewer, board.Filters(), at),
         "can_post": viewer.may(Permission.REQUESTS_CREATE),
     }  # fmt: skip
 
@@ -40,14 +53,14 @@ def home_card(viewer: Viewer, at: datetime) -> Mapping[str, Any] | None:
 def todo(session: Session, viewer: Viewer, at: datetime) -> Iterable[Todo]:
     """Requests that wait for somebody's word."""
     if viewer.may(Permission.REQUESTS_ASK):
-        waiting = queries.counts(session, viewer)["waiting"]
+        waiting = board.counts(session, viewer, board.Filters(group="waiting"), at)["waiting"]
         href = url_for("requests.index", group="waiting")
         label = ngettext("request waits for approval", "requests wait for approval", waiting)
         yield Todo(label, waiting, href, "warn", 20)
 
 
 def init_app(app: Flask) -> None:
-    """Register routes, commands, navigation, the home card and what needs doing."""
+    """Register routes, commands, navigation, settings, the home card and what needs doing."""
     app.register_blueprint(bp)
     app.cli.add_command(requests)
     known = extensions(app)
@@ -61,5 +74,12 @@ def init_app(app: Flask) -> None:
     known.home_cards.append(Panel("requests", "segments/requests/_card.html", 30, home_card))
     app.jinja_env.filters["in_zone"] = in_zone
     app.jinja_env.globals["request_words"] = {
-        "states": STATES, "tones": TONES, "grades": GRADES, "places": PLACES,
+        "states": STATES, "tones": TONES, "grades": GRADES, "places": PLACES, "next": next_step,
+        "urgency": urgency, "due": due_words, "day": day_in,
     }  # fmt: skip
+    known.settings_pages.append(
+        NavEntry(
+            "requests.times", _("Request times"), "alarm", 15, Permission.SETTINGS.value,
+            _("District"),
+        )
+    )  # fmt: skip
