@@ -7,12 +7,13 @@ from typing import Any
 from alembic import context
 from flask import current_app
 
+from crm.core import clock, months
 from crm.core.database import Choice, UTCDateTime, db
 
 
 def ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     if kind == "table":
-        return not (name or "").startswith("procrastinate_")
+        return not ((name or "").startswith("procrastinate_") or months.is_part(name or ""))
     if kind == "foreign_key_constraint":
         return not any(key.info.get("guarded") for key in thing.elements)
     return True
@@ -27,6 +28,7 @@ def render(kind: str, thing: Any, autogen: Any) -> str | bool:
 
 
 def run() -> None:
+    applied: list[Any] = []
     with db.engine.connect() as connection:
         context.configure(
             connection=connection,
@@ -35,6 +37,7 @@ def run() -> None:
             render_item=render,
             compare_type=True,
             transaction_per_migration=True,
+            on_version_apply=lambda **told: applied.append(told["step"]),
             **{
                 k: v
                 for k, v in current_app.extensions["migrate"].configure_args.items()
@@ -43,6 +46,9 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+    if applied and applied[-1].is_upgrade:
+        months.keep_up(db.session(), clock.now())
+        db.session.remove()
 
 
 run()

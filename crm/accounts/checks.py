@@ -25,6 +25,7 @@ CHECK_NAMES = {
     "worker": _("worker"),
     "job queue": _("job queue"),
     "failed jobs": _("failed jobs"),
+    "months": _("months"),
     "mail": _("mail"),
     "sender": _("sender"),
     "one-click unsubscribe": _("one-click unsubscribe"),

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crm.core import (
     models,  # noqa: F401 - tables that no other module may import first
     operations,
+    upkeep,
 )
 from crm.core.database import db, migrate
 from crm.core.embedded import EmbeddedServer
@@ -64,6 +65,7 @@ def build(settings: Settings, *, root: Path) -> Flask:
     app.extensions["homecoming.jobs"] = Jobs(app, lambda: database_address(app))
     log_requests(app)
     operations.init_app(app)
+    upkeep.init_app(app)
     return app
 
 

@@ -18,11 +18,13 @@ from crm.core.errors import Refused
 from crm.core.extend import Check, extensions
 from crm.core.migrations import pending
 from crm.core.models import Heartbeat
+from crm.core.months import short_of, unfiled
 from crm.core.settings import Settings
 
 OLDEST_POSTGRES = 150_000
 LATE = timedelta(minutes=2)
 STUCK = timedelta(minutes=15)
+MOST_STRAYS = 10_000
 # Their owners' rules make mail from anywhere else fail DMARC.
 FREE_MAIL = frozenset(
     {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "aol.com",
@@ -44,7 +46,7 @@ def findings(app: Flask, at: datetime) -> list[Check]:
     database = list(check_database(app))
     found += database
     if all(check.state != "fail" for check in database):
-        found += [*check_heartbeats(at), *check_queue(at)]
+        found += [*check_heartbeats(at), *check_queue(at), *check_months(at)]
         for more in extensions(app).checks:
             found += more(at)
     return [*found, *check_mail(settings), *check_sending_domain(settings)]
@@ -134,6 +136,26 @@ def check_queue(at: datetime) -> Iterator[Check]:
     if row.failed:
         detail = _("%(n)s in the last 7 days", n=row.failed)
         yield Check("failed jobs", "warn", detail, _("The log tells why, under job.failed."))
+
+
+def check_months(at: datetime) -> Iterator[Check]:
+    """Whether tables kept by months have their next one, and no row that stands in none."""
+    late, strays = short_of(db.session(), at), unfiled(db.session(), MOST_STRAYS)
+    db.session.rollback()
+    strays = {table: n for table, n in strays.items() if n}
+    if late:
+        detail = _("%(tables)s: the next month has no part", tables=", ".join(late))
+        yield Check(
+            "months", "warn", detail, _("Run `homecoming months`, and a worker and a clock.")
+        )
+    elif strays:
+        told = ", ".join(f"{table} ({n})" for table, n in sorted(strays.items()))
+        advice = _(
+            "Run `homecoming months`. Rows of a month that cannot be right stay where they are."
+        )
+        yield Check("months", "warn", _("rows without a month: %(told)s", told=told), advice)
+    else:
+        yield Check("months", "ok", _("made ahead, every row in its own"))
 
 
 def check_mail(settings: Settings) -> Iterator[Check]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm.core.extend import extensions
 from crm.core.models import Heartbeat
+from crm.core.months import parts
 
 QUEUED = "select status::text, count(*) from procrastinate_jobs group by status"
 
@@ -36,6 +37,15 @@ class Figures(Collector):
         for name, last in self.session.execute(select(Heartbeat.name, Heartbeat.at)):
             beats.add_metric([name], (self.at - last).total_seconds())
         yield beats
+        sizes = GaugeMetricFamily(
+            "homecoming_month_bytes", "Tables kept by months, with indices",
+            labels=["table", "month"],
+        )  # fmt: skip
+        for part in parts(self.session):
+            sizes.add_metric(
+                [part.table, f"{part.month:%Y-%m}" if part.month else "rest"], part.bytes
+            )
+        yield sizes
         for source in extensions(self.app).metrics:
             for name, help_text, value in source(self.session, self.at):
                 yield GaugeMetricFamily(name, help_text, value=value)

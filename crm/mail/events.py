@@ -48,7 +48,7 @@ def _insert(session: Session, rows: Mapping[str, Event], at: datetime) -> list[s
     statement = (
         insert(table)
         .from_select(list(COLUMNS), select(told))
-        .on_conflict_do_nothing(index_elements=[table.c.dedupe_key])
+        .on_conflict_do_nothing(index_elements=[table.c.dedupe_key, table.c.at])
         .returning(table.c.dedupe_key)
     )
     return list(session.scalars(statement, values))

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.database import Choice, Model, UTCDateTime, identity
+from crm.core.months import monthly
 
 
 class MessageClass(StrEnum):
@@ -182,17 +183,22 @@ class SendAttempt(Model):
 
 
 class DeliveryEvent(Model):
-    """The provider's word about a message, verbatim; `dedupe_key` makes repeats harmless."""
+    """The provider's word about a message, verbatim; `dedupe_key` makes repeats harmless.
+
+    The key is made of the moment `at`, among others: a repeat falls into the same month.
+    """
 
     __tablename__ = "delivery_event"
-    __table_args__ = (UniqueConstraint("dedupe_key"), Index(None, "message_id", "at"))
+    __table_args__ = (
+        UniqueConstraint("dedupe_key", "at"), Index(None, "message_id", "at"), monthly("at"),
+    )  # fmt: skip
 
     id: Mapped[int] = identity()
     dedupe_key: Mapped[str]
     message_id: Mapped[UUID | None]
     attempt: Mapped[int | None]
     kind: Mapped[str]
-    at: Mapped[datetime] = mapped_column(UTCDateTime())
+    at: Mapped[datetime] = mapped_column(UTCDateTime(), primary_key=True)
     machine: Mapped[bool] = mapped_column(default=False)
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     received_at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import Select, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import ContactKind, ContactPoint, ContactStatus
@@ -26,6 +26,8 @@ from crm.mail.webhook import Event
 
 CLICK = "click:"
 SOON = timedelta(seconds=10)
+SKEW = timedelta(days=1)
+"""So far may the provider's clock be behind ours: no event of a message is older than that."""
 LOOSE: dict[str, Any] = {"synchronize_session": False}
 # What certainly reached the reader's server, or came from the reader: the fence has leaked if its
 # message was to be sent again.
@@ -57,21 +59,30 @@ DROPPED_FOR = {
 def draw(session: Session, new: Sequence[Event], *, at: datetime) -> None:
     """Bring messages, addresses, consent and interactions up to what the events now say."""
     ids = sorted({event.message_id for event in new if event.message_id is not None})
-    people = _locked(session, ids)
+    people, since = _locked(session, ids)
     known = [event for event in new if event.message_id in people]
+    ids = [i for i in ids if i in people]
     _accept(session, known, at)
-    _mark_machines(session, ids)
-    _fold(session, ids)
-    _note_clicks(session, [i for i in ids if i in people])
+    if since is not None:
+        _mark_machines(session, ids, since)
+        _fold(session, ids, since)
+        _note_clicks(session, ids, since)
     _close_addresses(session, new, at)
     _withdraw(session, known, people)
 
 
-def _locked(session: Session, ids: Sequence[UUID]) -> dict[UUID, int | None]:
-    """The messages that exist, locked in one order, with the person of each."""
-    statement = select(Message.id, Message.alumnus_id).where(among(Message.id, ids))
-    rows = session.execute(statement.order_by(Message.id).with_for_update())
-    return {row.id: row.alumnus_id for row in rows}
+def _locked(
+    session: Session, ids: Sequence[UUID]
+) -> tuple[dict[UUID, int | None], datetime | None]:
+    """The messages that exist, locked in one order, with the person of each.
+
+    And since when there are events of them: what spares looking into the months before.
+    """
+    wanted = select(Message.id, Message.alumnus_id, Message.queued_at)
+    statement = wanted.where(among(Message.id, ids)).order_by(Message.id).with_for_update()
+    rows = session.execute(statement).all()
+    since = min((row.queued_at for row in rows), default=None)
+    return {row.id: row.alumnus_id for row in rows}, since - SKEW if since else None
 
 
 def _accept(session: Session, events: Sequence[Event], at: datetime) -> None:
@@ -103,61 +114,77 @@ def _accept(session: Session, events: Sequence[Event], at: datetime) -> None:
         session.execute(rest.values(accepted), execution_options=LOOSE)
 
 
-def _mark_machines(session: Session, ids: Sequence[UUID]) -> None:
+def _mark_machines(session: Session, ids: Sequence[UUID], since: datetime) -> None:
     """Mark clicks that no person made, judged by all that is known of the message."""
     delivered, other = aliased(DeliveryEvent), aliased(DeliveryEvent)
     too_soon = exists().where(
         delivered.message_id == DeliveryEvent.message_id, delivered.kind == "delivered",
+        delivered.at >= since,
         DeliveryEvent.at >= delivered.at, DeliveryEvent.at < delivered.at + SOON,
     )  # fmt: skip
     at_once = exists().where(
         other.message_id == DeliveryEvent.message_id, other.kind == "click",
-        other.at == DeliveryEvent.at,
+        other.at == DeliveryEvent.at, other.at >= since,
         other.payload["url"].astext != DeliveryEvent.payload["url"].astext,
     )  # fmt: skip
     statement = update(DeliveryEvent).where(
-        among(DeliveryEvent.message_id, ids), DeliveryEvent.kind == "click",
-        DeliveryEvent.machine.is_(False), or_(too_soon, at_once),
+        among(DeliveryEvent.message_id, ids), DeliveryEvent.at >= since,
+        DeliveryEvent.kind == "click", DeliveryEvent.machine.is_(False), or_(too_soon, at_once),
     )  # fmt: skip
     session.execute(statement.values(machine=True), execution_options=LOOSE)
 
 
-def _fold(session: Session, ids: Sequence[UUID]) -> None:
-    """Set delivery, its moment and the first click from all events of each message."""
+def _fold(session: Session, ids: Sequence[UUID], since: datetime) -> None:
+    """Set delivery, its moment and the first click from all events of each message.
+
+    What was concluded from events that are no longer kept stays.
+    """
     rank = case(
         *((DeliveryEvent.kind == kind, RANKS[told]) for kind, told in TELLS.items()), else_=0
     )
-    human = and_(DeliveryEvent.kind == "click", DeliveryEvent.machine.is_(False))
+    click = DeliveryEvent.kind == "click"
+    first = func.min(DeliveryEvent.at)
     told = (
         select(
             DeliveryEvent.message_id, func.max(rank).label("rank"),
-            func.min(DeliveryEvent.at).filter(DeliveryEvent.kind == "delivered").label("delivered"),
-            func.min(DeliveryEvent.at).filter(human).label("clicked"),
+            first.filter(DeliveryEvent.kind == "delivered").label("delivered"),
+            first.filter(click).label("earliest"),
+            first.filter(click, DeliveryEvent.machine.is_(False)).label("clicked"),
         )
-        .where(among(DeliveryEvent.message_id, ids))
+        .where(among(DeliveryEvent.message_id, ids), DeliveryEvent.at >= since)
         .group_by(DeliveryEvent.message_id)
         .subquery()
     )  # fmt: skip
-    best = case(*((told.c.rank == n, literal(d.value)) for d, n in RANKS.items()), else_="none")
+    known = case(*((Message.delivery == word, n) for word, n in RANKS.items()), else_=0)
+    best = case(
+        *((func.greatest(told.c.rank, known) == n, literal(d.value)) for d, n in RANKS.items())
+    )
+    before = or_(told.c.earliest.is_(None), Message.clicked_at < told.c.earliest)
+    gone = case((before, Message.clicked_at))
     statement = update(Message).where(Message.id == told.c.message_id)
     session.execute(
-        statement.values(delivery=best, delivered_at=told.c.delivered, clicked_at=told.c.clicked),
+        statement.values(
+            delivery=best, delivered_at=func.least(Message.delivered_at, told.c.delivered),
+            clicked_at=func.least(gone, told.c.clicked),
+        ),
         execution_options=LOOSE,
-    )
+    )  # fmt: skip
 
 
-def _note_clicks(session: Session, ids: Sequence[UUID]) -> None:
+def _note_clicks(session: Session, ids: Sequence[UUID], since: datetime) -> None:
     """One interaction for each message that was clicked; by a machine until a person did."""
-    human = func.min(DeliveryEvent.at).filter(DeliveryEvent.machine.is_(False))
+    first = func.min(DeliveryEvent.at)
+    human = first.filter(DeliveryEvent.machine.is_(False))
     clicked = (
         select(
             Message.id, Message.alumnus_id, Message.origin,
-            func.coalesce(human, func.min(DeliveryEvent.at)).label("at"),
-            human.is_(None).label("machine"),
+            func.coalesce(human, first).label("at"), human.is_(None).label("machine"),
+            first.label("earliest"),
         )
         .join(DeliveryEvent, DeliveryEvent.message_id == Message.id)
         .where(
-            among(Message.id, ids), Message.alumnus_id.is_not(None), DeliveryEvent.kind == "click"
+            among(Message.id, ids), Message.alumnus_id.is_not(None), DeliveryEvent.kind == "click",
+            DeliveryEvent.at >= since,
         )
         .group_by(Message.id)
     )  # fmt: skip
@@ -174,16 +201,23 @@ def _note_clicks(session: Session, ids: Sequence[UUID]) -> None:
         ),
     )  # fmt: skip
     if rows:
-        now_known = clicked.subquery()
-        changed = or_(
-            Interaction.machine != now_known.c.machine, Interaction.occurred_at != now_known.c.at
-        )
-        session.execute(
-            update(Interaction)
-            .where(Interaction.dedupe_key == func.concat(CLICK, now_known.c.id), changed)
-            .values(machine=now_known.c.machine, occurred_at=now_known.c.at),
-            execution_options=LOOSE,
-        )
+        _correct_clicks(session, clicked)
+
+
+def _correct_clicks(session: Session, clicked: Select[Any]) -> None:
+    """Let the interactions of clicks say what is known now.
+
+    A person's click whose event is no longer kept stays what it is.
+    """
+    now = clicked.subquery()
+    changed = or_(Interaction.machine != now.c.machine, Interaction.occurred_at != now.c.at)
+    kept = or_(Interaction.machine, Interaction.occurred_at >= now.c.earliest)
+    session.execute(
+        update(Interaction)
+        .where(Interaction.dedupe_key == func.concat(CLICK, now.c.id), changed, kept)
+        .values(machine=now.c.machine, occurred_at=now.c.at),
+        execution_options=LOOSE,
+    )
 
 
 def _close_addresses(session: Session, events: Sequence[Event], at: datetime) -> None:

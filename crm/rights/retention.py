@@ -1,20 +1,39 @@
-"""Runs the retention schedule in bounded batches, and tells what went and what goes next."""
+"""Runs the retention schedule in bounded batches, and tells what went and what goes next.
+
+Of a table kept by months, a month goes as a whole once all of its rows may go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+import structlog
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    and_,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from crm.core.district import Choices, chosen
 from crm.core.errors import Invalid
 from crm.core.extend import Keep, extensions
+from crm.core.months import MONTHLY, bounds, month_after, parts
 from crm.rights.models import LegalHold, RetentionRun
 
+_log = structlog.get_logger(__name__)
 BATCH = 5_000
 BATCHES = 20
 """At most so many batches of one kind in one run: the rest waits for the next knock."""
@@ -51,6 +70,21 @@ def days_of(schedule: Schedule, keep: Keep) -> int:
     return min(max(schedule.days.get(keep.key, keep.days), keep.least), keep.most)
 
 
+def cutoff_of(schedule: Schedule, keep: Keep, at: datetime) -> datetime:
+    """What is older goes; of a table kept by months only what is of a month before that day's."""
+    cutoff = at - timedelta(days=days_of(schedule, keep))
+    if not by_months(keep):
+        return cutoff
+    day = cutoff.astimezone(UTC)
+    return datetime(day.year, day.month, 1, tzinfo=UTC)
+
+
+def by_months(keep: Keep) -> bool:
+    """Whether these rows go as whole months."""
+    column = keep.table.info.get(MONTHLY)
+    return keep.values is None and column is not None and keep.age is keep.table.c[column]
+
+
 def set_days(schedule: Schedule, wanted: Mapping[str, int]) -> Schedule:
     """A schedule with other numbers of days; raises `Invalid` for one out of its bounds."""
     days = dict(schedule.days)
@@ -65,13 +99,14 @@ def set_days(schedule: Schedule, wanted: Mapping[str, int]) -> Schedule:
 
 def due(keep: Keep, cutoff: datetime) -> ColumnElement[bool]:
     """Which rows of a kind go: old enough, meant, and of nobody on whom a legal hold stands."""
-    parts = [keep.age < cutoff]
+    by_day = isinstance(keep.age.type, Date)
+    wanted = [keep.age < (cutoff.astimezone(UTC).date() if by_day else cutoff)]
     if keep.condition is not None:
-        parts.append(keep.condition)
+        wanted.append(keep.condition)
     if keep.person is not None:
         held = select(LegalHold.alumnus_id).where(LegalHold.released_at.is_(None))
-        parts.append(or_(keep.person.is_(None), keep.person.not_in(held)))
-    return and_(*parts)
+        wanted.append(or_(keep.person.is_(None), keep.person.not_in(held)))
+    return and_(*wanted)
 
 
 def run(session: Session, *, at: datetime, within: int | None = None) -> dict[str, int]:
@@ -83,19 +118,63 @@ def run(session: Session, *, at: datetime, within: int | None = None) -> dict[st
     for keep in extensions().retention:
         if within is not None and keep.days > within:
             continue
-        cutoff = at - timedelta(days=days_of(schedule, keep))
-        rows = 0
+        cutoff = cutoff_of(schedule, keep, at)
+        rows = _drop_months(session, keep, cutoff, at)
+        whole, rows = rows, 0
         for _ in range(BATCHES):
             n = _batch(session, keep, cutoff)
             rows += n
             session.commit()
             if n < BATCH:
                 break
+        if rows + whole:
+            done[keep.key] = rows + whole
         if rows:
-            done[keep.key] = rows
             session.add(RetentionRun(key=keep.key, at=at, cutoff=cutoff, rows=rows))
             session.commit()
     return done
+
+
+def _drop_months(session: Session, keep: Keep, cutoff: datetime, at: datetime) -> int:
+    """Drop every month of which all rows may go, each with its entry in the log; commits each.
+
+    One that cannot be had at once, because somebody reads or writes for long, waits for the next
+    run. Answers how many rows went.
+    """
+    if not by_months(keep):
+        return 0
+    rows = 0
+    for part in parts(session, keep.table.name):
+        if part.month is None or month_after(part.month) > cutoff.astimezone(UTC).date():
+            continue
+        try:
+            rows += _drop_month(session, keep, part.month, part.name, cutoff, at)
+            session.commit()
+        except OperationalError:
+            session.rollback()
+            _log.warning("retention.busy", table=keep.table.name, month=part.month.isoformat())
+    return rows
+
+
+def _drop_month(
+    session: Session, keep: Keep, month: date, name: str, cutoff: datetime, at: datetime
+) -> int:
+    """Drop one month if nothing in it has to stay. Nobody can be put under a hold meanwhile."""
+    session.execute(text("set local lock_timeout = '5s'"))
+    session.execute(text(f"lock table {LegalHold.__tablename__} in share mode"))
+    low, high = bounds(keep.table, month)
+    column = keep.table.c[keep.table.info[MONTHLY]]
+    inside = and_(column >= literal_column(f"'{low}'"), column < literal_column(f"'{high}'"))
+    stays = select(column).where(inside, due(keep, cutoff).is_not(True)).limit(1)
+    if session.execute(stays).first() is not None:
+        return 0
+    counted = select(func.count()).select_from(keep.table).where(inside)
+    rows = int(session.execute(counted).scalar_one())
+    session.add(RetentionRun(key=keep.key, at=at, cutoff=cutoff, rows=rows))
+    session.flush()
+    session.execute(text(f"drop table {name}"))
+    _log.info("retention.month_dropped", table=keep.table.name, month=month.isoformat(), rows=rows)
+    return rows
 
 
 def _batch(session: Session, keep: Keep, cutoff: datetime) -> int:
@@ -123,8 +202,7 @@ def report(session: Session, *, at: datetime) -> list[Line]:
     }
     lines = []
     for keep in extensions().retention:
-        days = days_of(schedule, keep)
-        cutoff = at - timedelta(days=days)
+        days, cutoff = days_of(schedule, keep), cutoff_of(schedule, keep, at)
         found = select(keep.table.primary_key.columns.values()[0]).where(due(keep, cutoff))
         bounded = found.limit(COUNTED + 1).subquery()
         n = int(session.execute(select(func.count()).select_from(bounded)).scalar_one())

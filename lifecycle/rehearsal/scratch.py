@@ -208,7 +208,8 @@ def _twin(connection: Connection, table: str, where: str | None, values: dict[st
             values,
         )
     for definition, name, primary in indices:
-        connection.exec_driver_sql(definition.replace(f" ON {real} ", f" ON pg_temp.{table} ", 1))
+        here = definition.replace(" ON ONLY ", " ON ", 1)  # of a table kept by months
+        connection.exec_driver_sql(here.replace(f" ON {real} ", f" ON pg_temp.{table} ", 1))
         if primary:
             run(f'alter table pg_temp.{table} add primary key using index "{name}"')
     for name, counted in columns:

@@ -17,9 +17,14 @@ from crm.consent.models import ConsentEntry, ConsentSource, Suppression, Suppres
 from crm.core.district import choose, chosen
 from crm.core.extend import Extensions, Keep, extensions
 from crm.core.models import Throttle
+from crm.core.months import keep_up, parts
 from crm.core.viewer import SYSTEM
-from crm.mail.models import DeliveryEvent, Message, MessageState
+from crm.interactions.models import Interaction
+from crm.mail.events import take_in
+from crm.mail.models import Delivery, DeliveryEvent, Message, MessageState
+from crm.mail.webhook import parse
 from crm.rights import retention, schedule, wishes
+from crm.rights.models import RetentionRun
 from crm.rights.retention import Schedule, days_of, report, run, set_days
 from tests.crm.mail.outbox import make_content, queue
 from tests.factories import Make
@@ -82,9 +87,70 @@ def test_rows_of_somebody_under_a_legal_hold_stay(
     session.refresh(message)
     assert (told.payload, message.merge) == ({"email": "a@b"}, {"x": "y"})
     wishes.release(session, person_id, by=SYSTEM, at=now)
-    run(session, at=now + LONG)
+    run(session, at=now + timedelta(days=181))
     session.refresh(told)
     assert told.payload == {}
+
+
+def months_of(session: Session, table: str = "delivery_event") -> set[str]:
+    return {part.name for part in parts(session, table) if part.month}
+
+
+def test_a_month_goes_as_a_whole_once_every_row_in_it_may_go(
+    session: Session, told: DeliveryEvent, now: datetime
+) -> None:
+    keep_up(session, now)
+    assert f"delivery_event_{now:%Y_%m}" in months_of(session)
+    assert "delivery_event" not in run(session, at=now + timedelta(days=3 * 365 + 10))
+    assert f"delivery_event_{now:%Y_%m}" in months_of(session)
+    later = now + timedelta(days=3 * 365 + 20)
+    assert run(session, at=later)["delivery_event"] == 1
+    assert f"delivery_event_{now:%Y_%m}" not in months_of(session)
+    logged = select(RetentionRun.key, RetentionRun.rows).where(RetentionRun.rows == 1)
+    assert ("delivery_event", 1) in [tuple(row) for row in session.execute(logged)]
+    line = next(x for x in report(session, at=later) if x.keep.key == "delivery_event")
+    assert line.gone == 1
+
+
+def test_a_month_that_holds_a_row_under_a_legal_hold_stays_and_the_rest_of_it_goes(
+    session: Session, make: Make, told: DeliveryEvent, now: datetime
+) -> None:
+    other = DeliveryEvent(dedupe_key="e2", kind="click", at=now, payload={}, received_at=now)
+    make.save(other)
+    keep_up(session, now)
+    person_id = session.get_one(Message, told.message_id).alumnus_id or 0
+    wishes.hold(session, person_id, reason="a suit", by=SYSTEM, at=now)
+    assert run(session, at=now + LONG)["delivery_event"] == 1
+    assert list(session.scalars(select(DeliveryEvent.dedupe_key))) == ["e1"]
+    assert f"delivery_event_{now:%Y_%m}" in months_of(session)
+    wishes.release(session, person_id, by=SYSTEM, at=now)
+    assert run(session, at=now + LONG)["delivery_event"] == 1
+    assert f"delivery_event_{now:%Y_%m}" not in months_of(session)
+
+
+def test_what_was_concluded_stays_when_the_events_are_gone(
+    session: Session, make: Make, now: datetime
+) -> None:
+    person = make.alumnus()
+    sent = queue(session, person, make_content(session, now), now)
+    message = session.get_one(Message, sent)
+    message.state, message.attempt = MessageState.ACCEPTED, 1
+
+    def tell(kind: str, at: datetime) -> None:
+        event = {"event": kind, "timestamp": int(at.timestamp()), "message_id": str(sent)}
+        take_in(session, parse(json.dumps([event]).encode()), at=at)
+        session.refresh(message)
+
+    tell("delivered", now + timedelta(minutes=1))
+    tell("click", now + timedelta(hours=1))
+    first = message.clicked_at
+    later = now + timedelta(days=3 * 365 + 20)
+    assert run(session, at=later)["delivery_event"] == 2
+    tell("click", later)
+    assert (message.delivery, message.clicked_at) == (Delivery.DELIVERED, first)
+    assert message.delivered_at == now + timedelta(minutes=1)
+    clicked = select(Interaction.occurred_at).where(Interaction.kind == "link_clicked")
+    assert session.scalars(clicked).all() == [first]
 
 
 def test_much_goes_in_bounded_batches(
