@@ -141,7 +141,7 @@ def test_rows_of_a_district_move_into_their_months_and_back(old: Flask) -> None:
             return result.all() if result.returns_rows else None
 
     config = old.extensions["migrate"].migrate.get_config()
-    command.downgrade(config, "0026_rehearsals")
+    command.downgrade(config, "0028_request_life")
     run(EVENTS)
     columns = "id, dedupe_key, message_id, attempt, kind, at, machine, payload, received_at"
     rows = f"select {columns} from {TABLE} order by id"
@@ -157,7 +157,7 @@ def test_rows_of_a_district_move_into_their_months_and_back(old: Flask) -> None:
     ]
     run(EVENTS.replace("'k'", "'l'"))
     assert run(f"select min(id) from {TABLE} where dedupe_key like 'l%'")[0][0] == 101
-    command.downgrade(config, "0026_rehearsals")
+    command.downgrade(config, "0028_request_life")
     assert run(rows)[:100] == before
     command.upgrade(config, "head")
 

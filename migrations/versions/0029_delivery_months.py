@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0027_delivery_months"
-down_revision = "0026_rehearsals"
+revision = "0029_delivery_months"
+down_revision = "0028_request_life"
 branch_labels = None
 depends_on = None
 TABLE, BEFORE = "delivery_event", "delivery_event_before"
