@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import FromClause, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.models import ContactKind, ContactPoint, ContactStatus
@@ -201,15 +201,14 @@ def _note_clicks(session: Session, ids: Sequence[UUID], since: datetime) -> None
         ),
     )  # fmt: skip
     if rows:
-        _correct_clicks(session, clicked)
+        _correct_clicks(session, clicked.subquery())
 
 
-def _correct_clicks(session: Session, clicked: Select[Any]) -> None:
+def _correct_clicks(session: Session, now: FromClause) -> None:
     """Let the interactions of clicks say what is known now.
 
     A person's click whose event is no longer kept stays what it is.
     """
-    now = clicked.subquery()
     changed = or_(Interaction.machine != now.c.machine, Interaction.occurred_at != now.c.at)
     kept = or_(Interaction.machine, Interaction.occurred_at >= now.c.earliest)
     session.execute(
