@@ -1,24 +1,15 @@
-"""Ticks in company: two at once, killed in the middle, with a bad row, with a bad journey."""
+"""Ticks in company: two at once, with a bad row, with a bad journey."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
-import time
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from crm.core.database import db
 from tests.lifecycle.engine.conftest import TODAY, District
 
-ROOT = Path(__file__).resolve().parents[3]
 DAY = timedelta(days=1)
 THREE = """\
 journey: three
@@ -66,44 +57,6 @@ def test_two_workers_at_once_do_everything_once(district: District) -> None:
     everybody_got_everything(district, 6_000)
     assert sum(r.entered for pair in reports for r in pair) == 6_000
     assert sum(r.moved for pair in reports for r in pair) == 6_000
-
-
-@pytest.mark.kill
-def test_killing_ticks_at_any_instant_loses_and_doubles_nothing(district: District) -> None:
-    people = 8_000
-    district.publish(THREE)
-    district.people(people)
-    address = district.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    environment = {
-        **os.environ, "HOMECOMING_DATABASE_URL": address, "HOMECOMING_LOG": "quiet",
-        "HOMECOMING_INSTANCE": district.app.instance_path,
-    }  # fmt: skip
-    chance = random.Random(7)
-    kills = 0
-    for moment in (TODAY, TODAY + 2 * DAY):
-        command = [sys.executable, "wsgi.py", "lifecycle", "advance", "--as-of", moment.isoformat()]
-        for _ in range(2):
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            tick = subprocess.Popen(command, cwd=ROOT, env=environment, **quiet)
-            wait_until_busy(district, tick)
-            time.sleep(chance.uniform(0, 0.5))
-            kills += tick.poll() is None
-            tick.send_signal(signal.SIGKILL)
-            tick.wait()
-        district.tick(moment)
-    assert kills >= 2
-    everybody_got_everything(district, people)
-    assert district.value("select count(*) from standing") == people
-
-
-def wait_until_busy(district: District, tick: subprocess.Popen[bytes]) -> None:
-    """Wait until the process has begun to write, or is done."""
-    busy = (
-        "select count(*) from pg_stat_activity where datname = current_database() "
-        "and state <> 'idle' and pid <> pg_backend_pid()"
-    )
-    while tick.poll() is None and not district.value(busy):
-        time.sleep(0.01)
 
 
 def test_one_bad_row_is_set_aside_and_the_rest_go_on(district: District) -> None:
