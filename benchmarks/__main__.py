@@ -14,7 +14,7 @@ import click
 from benchmarks.figures import Figure, table
 from crm.core.errors import HomecomingError
 
-AREAS = ("search", "lifecycle", "imports", "delivery", "duplicates")
+AREAS = ("search", "lifecycle", "imports", "delivery", "duplicates", "matching")
 LEAST, MOST = 100, 2_000_000
 
 

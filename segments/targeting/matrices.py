@@ -1,53 +1,94 @@
-"""Numbers by the million between PostgreSQL and numpy: binary COPY, no Python object a value.
+"""Numbers by the million between PostgreSQL and numpy, with no Python object for a value.
 
-The format is PostgreSQL's own (its manual, COPY, "Binary Format"): a header of 19 bytes, then a row
-as a count of fields and for each its length and its bytes, big-endian. With columns that are all
-`double precision` and never null a row has a fixed width, and numpy reads the whole as it came.
+Reading: each row is sent as an array of `double precision` in PostgreSQL's binary form, and all
+rows as one value. Writing: binary COPY (the manual, COPY, "Binary Format": a header of 19 bytes,
+then a row as a count of fields and for each its length and its bytes, big-endian). What has a fixed
+width numpy reads and writes as it stands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Double, Select, func, literal
+from sqlalchemy import Double, LargeBinary, Select, func, literal, select
 from sqlalchemy import cast as as_type
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-HEADER, TRAILER = 19, 2
-NAN = float("nan")
+HEAD, LENGTH, NUMBER = 20, 4, 8
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+BLOCK = 20_000
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def read_matrix(session: Session, statement: Select[Any]) -> NDArray[np.float64]:
     """What a statement answers, shape (rows, columns); null is NaN. Whole numbers to 2⁵³ are exact.
 
-    Every column must be a number; ids are `.astype(np.int64)` again.
+    Every column must be a number; ids are `.astype(np.int64)` again. The order of rows is the
+    database's own.
     """
-    columns: list[Any] = [
-        func.coalesce(as_type(column, Double()), as_type(literal("NaN"), Double())).label(f"c{n}")
-        for n, column in enumerate(statement.subquery("s").c)
+    given = statement.subquery("s")
+    numbers: list[Any] = [
+        func.coalesce(as_type(column, Double()), as_type(literal("NaN"), Double()))
+        for column in given.c
     ]
+    packed: Any = func.string_agg(
+        func.array_send(array(numbers)), as_type(literal(""), LargeBinary)
+    )
     session.flush()
     connection = session.connection()
-    wrapped = Select(*columns).compile(
-        dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+    wrapped = (
+        select(packed)
+        .select_from(given)
+        .compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     )
     raw = cast("Any", connection.connection.driver_connection)
-    text = str(wrapped).replace("%%", "%")
-    with raw.cursor() as cursor, cursor.copy(f"copy ({text}) to stdout (format binary)") as copy:
-        body = b"".join(copy)
-    return _parsed(body, len(columns))
+    with raw.cursor(binary=True) as cursor:
+        cursor.execute(str(wrapped).replace("%%", "%"))
+        (body,) = cursor.fetchone()
+    return _parsed(body or b"", len(numbers))
 
 
 def _parsed(body: bytes, width: int) -> NDArray[np.float64]:
+    """Each row is an array of `width`: a head, then the length and the bytes of each number."""
+    rows = np.frombuffer(body, dtype=np.uint8).reshape(-1, HEAD + width * (LENGTH + NUMBER))
+    cells = rows[:, HEAD:].reshape(-1, width, LENGTH + NUMBER)[:, :, LENGTH:]
+    numbers = np.ascontiguousarray(cells).view(">f8").astype(np.float64)
+    return np.asarray(numbers.reshape(-1, width))
+
+
+def write_rows(
+    session: Session, table: str, columns: Mapping[str, NDArray[np.float64 | np.int64] | bytes]
+) -> None:
+    """Add rows to a table: arrays of one length (bigint or double precision), bytes for them all.
+
+    Bytes are a value as the binary format has it. The caller has seen to what the rows refer to.
+    """
+    arrays = [value for value in columns.values() if isinstance(value, np.ndarray)]
     fields = [("n", ">i2")]
-    for n in range(width):
-        fields += [(f"l{n}", ">i4"), (f"v{n}", ">f8")]
-    layout = np.dtype(fields)
-    rows = (len(body) - HEADER - TRAILER) // layout.itemsize
-    records = np.frombuffer(body, dtype=layout, count=rows, offset=HEADER)
-    found = np.empty((rows, width))
-    for n in range(width):
-        found[:, n] = records[f"v{n}"]
-    return found
+    for name, value in columns.items():
+        kind = f"V{len(value)}" if isinstance(value, bytes) else f">{value.dtype.kind}8"
+        fields += [(f"l_{name}", ">i4"), (name, kind)]
+    records = np.empty(len(arrays[0]), dtype=fields)
+    records["n"] = len(columns)
+    for name, value in columns.items():
+        records[f"l_{name}"] = records.dtype[name].itemsize
+        records[name] = np.void(value) if isinstance(value, bytes) else value
+    session.flush()
+    raw = cast("Any", session.connection().connection.driver_connection)
+    names = ", ".join(columns)
+    statement = f"copy {table} ({names}) from stdin (format binary)"
+    with raw.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(SIGNATURE)
+        for start in range(0, len(records), BLOCK):
+            copy.write(records[start : start + BLOCK].tobytes())
+        copy.write(b"\xff\xff")
+
+
+def moment(at: datetime) -> bytes:
+    """A `timestamptz` as the binary format has it: microseconds since 2000."""
+    return int((at - EPOCH) / timedelta(microseconds=1)).to_bytes(8, "big", signed=True)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
-from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus
 from crm.core.database import among
 from crm.core.errors import Invalid
-from crm.core.viewer import SYSTEM, Viewer
+from crm.core.viewer import Viewer
 from segments.asks.models import Ask, AskState
 from segments.targeting import features
 from segments.targeting.columns import Columns, columns_now
+from segments.targeting.everybody import load_everybody
 from segments.targeting.features import DEFAULT_BASE
+from segments.targeting.matrices import moment, write_rows
 from segments.targeting.models import PropensityModel, Score
 from segments.targeting.reasons import Reason, reasons_for
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # What learns takes long to import, and most processes never 
 
 ENOUGH_ASKS, ENOUGH_YESES = 200, 50
 EVERY_WAY = "*"
-BATCH = 20_000
 FRESH = 50
 """So many answers since the live model was trained it takes to judge a newer one against it."""
 
@@ -277,24 +276,25 @@ def chances_now(
 
 
 def store_scores(session: Session, *, way_key: str, at: datetime) -> int:
-    """Score everybody alive and visible with the live model of a way; answers how many."""
+    """Score everybody alive and visible with the live model of a way; answers how many.
+
+    Reasons are not kept: the model and the moment that a score names give them again.
+    """
     found = live_model(session, way_key)
     if found is None:
         return 0
+    model_id, model = found
     session.execute(delete(Score).where(Score.way_key == way_key))
-    last, total = 0, 0
-    while True:
-        alive = visible_alumni(SYSTEM) & Alumnus.deceased.is_(False)
-        ids = select(Alumnus.id).where(alive, Alumnus.id > last).order_by(Alumnus.id).limit(BATCH)
-        scores = score_people(session, ids, way_key=way_key, at=at)
-        if not scores:
-            return total
-        rows = [
-            {
-                "alumnus_id": s.alumnus_id, "way_key": way_key, "model_id": found[0], "at": at,
-                "probability": s.probability, "reasons": [r.to_json() for r in s.reasons],
-            }
-            for s in scores
-        ]  # fmt: skip
-        session.execute(insert(Score), rows)
-        last, total = max(s.alumnus_id for s in scores), total + len(scores)
+    total = 0
+    for cases in load_everybody(
+        session, way_key=way_key, at=at, base=DEFAULT_BASE, more=model.columns.of
+    ):
+        write_rows(
+            session, "score", {
+                "alumnus_id": cases.people, "way_key": way_key.encode(),
+                "model_id": model_id.to_bytes(8, "big"), "probability": model.chances(cases.x),
+                "reasons": b"\x01[]", "at": moment(at),
+            },
+        )  # fmt: skip
+        total += len(cases.people)
+    return total
