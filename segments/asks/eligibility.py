@@ -172,12 +172,23 @@ def suitable_dates(need: Need) -> ColumnElement[Any]:
 def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person, by the keys of `WORDS`."""
     request, today = need.request, need.at.astimezone(need.zone).date()
-    nobody = literal(value=False)
+    of_request = request_obstacles(need)
     return {
         "way_not_offered": ~_helps(request.way_key),
         **person_obstacles(
             request.way_key, today=today, at=need.at, margin_years=need.margin_years,
             request_id=request.id,
+        ),
+        "not_cleared": of_request["not_cleared"], "busy": of_request["busy"],
+    }  # fmt: skip
+
+
+def request_obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
+    """Of the obstacles those that depend on the very request; `person_obstacles` has the others."""
+    nobody = literal(value=False)
+    return {
+        "already_asked": exists().where(
+            Ask.alumnus_id == Alumnus.id, Ask.request_id == need.request.id
         ),
         "not_cleared": ~or_(nobody, *(cleared_for(need, choice) for choice in need.dates)),
         "busy": ~or_(

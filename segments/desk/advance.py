@@ -7,9 +7,10 @@ told before a request is late.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -30,8 +31,8 @@ from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.queries import ask_counts
 from segments.asks.service import expire_holds, lock_request, send_wave, settle_unsent
 from segments.desk.alarms import raise_alarms
-from segments.desk.queries import next_wave, past_ones, to_move_on
-from segments.desk.waves import suggest
+from segments.desk.queries import past_ones, to_move_on
+from segments.desk.together import Proposal, propose
 from segments.requests.letters import request_words, write_to_school
 from segments.requests.life import move
 from segments.requests.models import Request, RequestState
@@ -42,6 +43,8 @@ REMIND_AHEAD = timedelta(hours=48)
 ASK_AFTER = timedelta(hours=12)
 ASK_UNTIL = timedelta(days=30)
 FRESH = timedelta(hours=24)
+TOGETHER = 200
+"""So many requests at most are solved together."""
 
 
 @dataclass
@@ -70,8 +73,9 @@ def advance(at: datetime) -> Advanced:
     session.commit()
     done.cancelled += settle_unsent(session)
     session.commit()
-    for request_id in to_move_on(session, at):
-        _each(session, request_id, lambda request: _next_wave(session, request, done, at))
+    waiting = to_move_on(session, at)
+    for start in range(0, len(waiting), TOGETHER):
+        _next_waves(session, waiting[start : start + TOGETHER], done, at)
     done.reminded = remind_people(session, at) + remind_schools(session, at)
     session.commit()
     for request_id in past_ones(session, at):
@@ -93,16 +97,26 @@ def _each(session: Session, request_id: int, act: Callable[[Request], None]) -> 
         log.warning("desk.skipped", request=request_id, why=type(error).__name__)
 
 
-def _next_wave(session: Session, request: Request, done: Advanced, at: datetime) -> None:
-    """The suggested wave of a request, or the honest word that nobody is left."""
+def _next_waves(session: Session, ids: Sequence[int], done: Advanced, at: datetime) -> None:
+    """Ask for several requests at once whom solving them together gives to each."""
+    wanted = select(Request).where(Request.id.in_(ids)).order_by(Request.created_at, Request.id)
+    for proposal in propose(session, session.scalars(wanted).all(), at=at):
+        _each(session, proposal.request_id, partial(_ask, session, proposal, done, at))
+
+
+def _ask(
+    session: Session, proposal: Proposal, done: Advanced, at: datetime, request: Request
+) -> None:
+    """The proposed wave of a request, or the honest word that nobody is left.
+
+    One whose people were all given to others waits until they have answered.
+    """
     if request.state not in ASKABLE:
         return
-    wave = next_wave(session, request.id)
-    chosen = suggest(session, request, at=at, wave=wave, counted=False).chosen
-    if not chosen:
-        request.reason = "nobody_left"
+    if not proposal.picks:
+        request.reason = "nobody_left" if proposal.exhausted else request.reason
         return
-    sent = send_wave(session, request, [c.pick() for c in chosen], by=SYSTEM, at=at)
+    sent = send_wave(session, request, proposal.picks, by=SYSTEM, at=at)
     done.waves += bool(sent.asked)
     done.asked += len(sent.asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,7 +104,8 @@ class Facts:
 class Ranked:
     """Everybody who may be asked for a request, ranked: arrays with a row each.
 
-    `order` are the rows from the best on and `turns` those from the first drawn on.
+    `order` are the rows from the best on and `turns` those from the first drawn on. `eligible` is
+    how many there are; of requests solved together only the best are here, and it is estimated.
     """
 
     people: People
@@ -114,9 +115,27 @@ class Ranked:
     value: Numbers
     order: Ids
     turns: Ids
+    eligible: int
 
-    def __len__(self) -> int:
-        return len(self.people)
+    def shortlist(self, most: int) -> Ids:
+        """The ids, ascending, of the best so many and of the first drawn."""
+        return np.unique(self.people.ids[np.concatenate([self.order[:most], self.turns[:most]])])
+
+    def rescored(self, ids: Ids, chances: Numbers) -> Ranked:
+        """With other chances for these people (ascending ids, more than are here do no harm).
+
+        The order changes among those that it began with and who are scored anew.
+        """
+        here = np.isin(self.people.ids, ids)
+        likely = self.chance.copy()
+        likely[here] = chances[np.searchsorted(ids, self.people.ids[here])]
+        value = self.fit.value * likely * self.fairness
+        fresh = here[self.order]
+        end = len(fresh) if fresh.all() else int(np.argmin(fresh))
+        best = self.order[:end]
+        again = best[np.argsort(-value[best], kind="stable")]
+        order = np.concatenate([again, self.order[end:]])
+        return replace(self, chance=likely, value=value, order=order)
 
 
 @dataclass(frozen=True)
@@ -160,7 +179,7 @@ def match(
     )  # fmt: skip
     others = counted_obstacles(session, need, viewer) if counted else {}
     best = candidates(session, need, found, found.order[:limit].tolist())
-    return Match(tuple(best), len(found), others, need, found)
+    return Match(tuple(best), found.eligible, others, need, found)
 
 
 def may_be_asked(need: Need, viewer: Viewer) -> Any:
@@ -171,11 +190,11 @@ def may_be_asked(need: Need, viewer: Viewer) -> Any:
     return (
         select(Alumnus.id)
         .join(pool, pool.c.alumnus_id == Alumnus.id)
-        .where(visible_alumni(viewer), *map(_clear_of, stops.values()))
+        .where(visible_alumni(viewer), *map(clear_of, stops.values()))
     )
 
 
-def _clear_of(stop: ColumnElement[bool]) -> ColumnElement[bool]:
+def clear_of(stop: ColumnElement[bool]) -> ColumnElement[bool]:
     """That an obstacle does not stand. What exists or not is never null, and plans join by it."""
     return ~stop if isinstance(stop, UnaryExpression) else stop.is_not(True)
 
@@ -186,22 +205,16 @@ def rank(
     """These people in order; the `best` so many with the live model's chances of this moment."""
     request = need.request
     suits, turn = fit(people, want_of(session, need)), draw(people.ids, request.id, wave)
-    turns = np.argsort(turn, kind="stable")
-    likely = chance(people, base=base_rate(session, request.way_key, need.at)).copy()
+    likely = chance(people, base=base_rate(session, request.way_key, need.at))
     fair_now = fairness(people, need.at) ** fair
     value = suits.value * likely * fair_now
-    order = order_of(value, turn)
-    top = np.unique(np.concatenate([order[:best], turns[:best]]))
-    fresh = chances_now(
-        session, people.ids[top].tolist(), way_key=request.way_key, at=need.at
+    ranked = Ranked(
+        people, suits, likely, fair_now, value, order_of(value, turn),
+        np.argsort(turn, kind="stable"), len(people),
     )  # fmt: skip
-    if fresh is not None:
-        likely[top] = fresh
-        value = suits.value * likely * fair_now
-        best_rows = order[:best]
-        again = order_of(value[best_rows], turn[best_rows])
-        order = np.concatenate([best_rows[again], order[best:]])
-    return Ranked(people, suits, likely, fair_now, value, order, turns)
+    ids = ranked.shortlist(best)
+    fresh = chances_now(session, ids.tolist(), way_key=request.way_key, at=need.at)
+    return ranked if fresh is None else ranked.rescored(ids, fresh)
 
 
 def candidates(

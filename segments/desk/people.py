@@ -5,7 +5,7 @@ Six statements for any number of people; numbers only, names are read of whom a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,6 +69,16 @@ class People:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: Ids) -> People:
+        """These rows alone; without ties and subjects, which `fit` has read by then."""
+        nothing = np.empty(0, dtype=np.int64)
+        plain = {
+            column.name: getattr(self, column.name)[rows]
+            for column in fields(self)
+            if column.name not in ("ties", "subjects")
+        }
+        return People(**plain, ties=(nothing, nothing), subjects=(nothing, np.empty(0)))
 
     def rows_of(self, ids: Ids) -> Ids:
         """The rows of these people, who must all be here."""

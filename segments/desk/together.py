@@ -244,7 +244,9 @@ def school_weights(session: Session, at: datetime) -> Mapping[int, float]:
         .where(Commitment.request_id == Request.id, Commitment.state.in_(KEPT))
         .scalar_subquery()
     )
-    ended = (RequestState.FILLED, RequestState.DONE, RequestState.UNFILLED)
+    ended = (
+        RequestState.FILLED, RequestState.DONE, RequestState.THANKED, RequestState.UNFILLED,
+    )  # fmt: skip
     kept = func.sum(func.least(taken, Request.places))
     rows = session.execute(
         select(Request.school_id, func.sum(Request.places), kept)

@@ -123,11 +123,11 @@ def plan_wave(
     if size is None:
         size = wave_size(chances, places, within, target)
     size = min(size, len(rows))
-    drawn = explored(size, seed) if len(found) > size else 0
+    drawn = explored(size, seed) if found.eligible > size else 0
     best = rows[: size - drawn]
     kept = set(best)
     lots = [row for row in found.turns[: size + drawn].tolist() if row not in kept][:drawn]
-    share = drawn / max(1, len(found) - len(best))
+    share = drawn / max(1, found.eligible - len(best))
     plan = outlook(chances, places, within, time.days, size, target=target)
     return Wave((*best, *lots), len(lots), share, circle, plan)
 
