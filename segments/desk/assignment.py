@@ -9,7 +9,7 @@ is a linear assignment on a sparse graph, solved exactly by
 augmenting path algorithm for dense and sparse linear assignment problems, Computing 38, 1987,
 325-340). Every slot also has a column of its own that is worth nothing: nobody is asked for it.
 Rows stand in the order of requests and columns in that of people, so the answer is the same
-whenever it is asked for. ADR 21 says why this solver.
+whenever it is asked for. ADR 22 says why this solver.
 
 Pure: values in, values out.
 """

@@ -161,7 +161,7 @@ def _values(
 
 
 def _days(now: Any, moment: Any) -> Any:
-    """In double precision from the start: `extract` answers a numeric, which is slow by millions."""
+    """In double precision: `extract` answers a numeric, which is slow by the million."""
     return func.date_part("epoch", now - moment) / cast(86_400.0, Double())
 
 
