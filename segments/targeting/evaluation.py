@@ -12,9 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sqlalchemy.orm import Session
 
+from segments.targeting.choosing import log_loss
 from segments.targeting.estimator import recency_frequency_amount
 from segments.targeting.features import COLUMNS, DEFAULT_BASE, Matrix
-from segments.targeting.learning import Learnt, log_loss, prior
+from segments.targeting.learning import Learnt, prior
 from segments.targeting.service import Training, training_cases
 
 Answers = NDArray[np.int64]

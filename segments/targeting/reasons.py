@@ -90,7 +90,10 @@ def effects(model: Learnt, x: Matrix) -> Matrix:
         every = [*names, *RANKS]
         parts = model.linear.contributions(x)
         at = {name: n for n, name in enumerate(every)}
-        sums = [parts[:, [at[n] for n in members(key, names)]].sum(axis=1) for key in GROUPS]
+        sums = [
+            model.slope * parts[:, [at[n] for n in members(key, names)]].sum(axis=1)
+            for key in GROUPS
+        ]
         return np.column_stack(sums)
     at = {name: n for n, name in enumerate(names)}
     standing = np.tile(model.linear.typical_, (len(x), 1))

@@ -142,7 +142,7 @@ def train(session: Session, *, way_key: str, by: Viewer, at: datetime) -> Propen
 
 
 def _loss(model: Learnt, cases: Training, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    from segments.targeting.learning import log_loss
+    from segments.targeting.choosing import log_loss
 
     return log_loss(model.chances(cases.x[chosen]), cases.y[chosen]) if chosen.any() else 0.0
 

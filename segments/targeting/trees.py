@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from segments.targeting.features import Matrix
@@ -62,6 +62,10 @@ class Trees:
         for tree in self.trees:
             total += tree.walk(given)
         return np.asarray(expit(total + self.start) if self.boosted else total / len(self.trees))
+
+    def logits(self, x: Matrix) -> Matrix:
+        """The logit of the chance of a yes of each row, chances clipped to [1e-6, 1 − 1e-6]."""
+        return np.asarray(logit(np.clip(self.chances(x), 1e-6, 1 - 1e-6)))
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import numpy as np
+from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sqlalchemy import select
@@ -15,9 +16,10 @@ from crm.alumni.models import Alumnus
 from crm.imports.models import CustomField, CustomKind
 from segments.asks.models import Ask, AskState
 from segments.targeting import evaluation, features, service, trees
+from segments.targeting.choosing import PENALTIES, Answers, first_penalty
 from segments.targeting.columns import Columns, columns_now, is_protected
 from segments.targeting.features import COLUMNS, Matrix
-from segments.targeting.learning import Answers, Learnt, learn, prior
+from segments.targeting.learning import Learnt, learn, prior
 from segments.targeting.reasons import effects, reasons_for, sentences
 from tests.factories import Make
 
@@ -162,3 +164,29 @@ def test_ties_at_the_top_share_their_lift() -> None:
 
 def test_columns_begin_with_the_event_history() -> None:
     assert WAYS.names[: len(COLUMNS)] == COLUMNS
+
+
+def test_a_hundred_answers_pull_less_than_three_hundred() -> None:
+    assert first_penalty(100) > first_penalty(300) >= PENALTIES[1]
+    x, _, at = invented(100)
+    rng = np.random.default_rng(11)
+    noise = (rng.random(100) < 0.3).astype(np.int64)
+    told, plain = learn(x, noise, at, columns=WAYS), prior(x, columns=WAYS)
+    later = invented(2000, seed=12)[0]
+    order = [np.argsort(np.argsort(m.chances(later))) for m in (told, plain)]
+    assert np.corrcoef(*order)[0, 1] > 0.8, "answers that say nothing must not reorder people"
+
+
+def test_a_model_that_was_not_sure_enough_later_is_stretched() -> None:
+    x, y, at = invented(4000)
+    assert learn(x, y, at, columns=WAYS).slope > 1.02
+
+
+def test_a_rate_that_falls_steadily_is_expected_to_fall_on() -> None:
+    x, _, at = invented(4000)
+    falling = expit(prior(x, columns=WAYS).logits(x) + 0.5 - 1.5 * np.arange(4000) / 4000)
+    y = (np.random.default_rng(8).random(4000) < falling).astype(np.int64)
+    model = learn(x, y, at, columns=WAYS)
+    assert model.chances(x).mean() < y.mean() - 0.03
+    steady = (np.random.default_rng(8).random(4000) < falling.mean()).astype(np.int64)
+    assert abs(learn(x, steady, at, columns=WAYS).chances(x).mean() - steady.mean()) < 0.02
