@@ -160,7 +160,7 @@ def take_lock(session: Session, key: int) -> None:
     session.execute(select(func.pg_advisory_xact_lock(key + session.info.get(APART, 0))))
 
 
-class _Ids(UserDefinedType[Any]):
+class IdArray(UserDefinedType[Any]):
     """An array of numbers or UUIDs, written at once: none of them needs quoting."""
 
     cache_ok = True
@@ -178,7 +178,7 @@ class _Ids(UserDefinedType[Any]):
 
 def id_array(ids: Iterable[Any], kind: Any = None) -> ColumnElement[Any]:
     """Numbers or UUIDs as one bound array."""
-    return literal(list(ids), _Ids("uuid" if isinstance(kind, Uuid) else "bigint"))
+    return literal(list(ids), IdArray("uuid" if isinstance(kind, Uuid) else "bigint"))
 
 
 def rows_of(

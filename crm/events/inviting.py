@@ -132,6 +132,9 @@ def tick(at: datetime) -> int:
     Safe to run twice and from several workers. Answers how many letters it queued.
     """
     session, queued = db.session(), 0
+    if not queries.pressing(session, at, LONGEST):
+        session.commit()
+        return queued
     for event in queries.due(session, at, LONGEST):
         locked = lock_event(session, event.id)
         # Places that nobody's answer freed: somebody was forgotten, or two records became one.

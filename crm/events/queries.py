@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import ColumnElement, Integer, false, func, select
+from sqlalchemy import ColumnElement, Integer, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
@@ -206,6 +206,13 @@ def due(session: Session, at: datetime, ahead: timedelta) -> list[Event]:
         Event.state.in_(AHEAD), Event.starts_at > at, Event.starts_at <= at + ahead
     )
     return list(session.scalars(statement.order_by(Event.starts_at, Event.id)))
+
+
+def pressing(session: Session, at: datetime, ahead: timedelta) -> bool:
+    """Whether there is an event that is `due` or `over`."""
+    here = or_(Event.ends_at <= at, Event.starts_at.between(at, at + ahead))
+    ours = select(Event.id).where(Event.state.in_(AHEAD), here).limit(1)
+    return session.scalar(ours) is not None
 
 
 def over(session: Session, at: datetime) -> list[Event]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from crm.core.errors import NotFound
@@ -84,9 +84,14 @@ def variants(
 
 def due_campaigns(session: Session, at: datetime) -> list[str]:
     """Keys of the campaigns whose time has come, and of those that may be over."""
-    due = (Campaign.state == CampaignState.SCHEDULED) & (Campaign.send_at <= at)
-    statement = select(Campaign.key).where(due | (Campaign.state == CampaignState.SENDING))
+    statement = select(Campaign.key).where(campaigns_due(at))
     return list(session.scalars(statement.order_by(Campaign.send_at, Campaign.id)))
+
+
+def campaigns_due(at: Any) -> ColumnElement[bool]:
+    """Whether a campaign's time has come, or it may be over."""
+    due = and_(Campaign.state == CampaignState.SCHEDULED, Campaign.send_at <= at)
+    return or_(due, Campaign.state == CampaignState.SENDING)
 
 
 def content_name(session: Session, campaign: Campaign) -> str:

@@ -124,20 +124,24 @@ class Continuum(Part):
         """The years after graduation at which a phase begins."""
         return tuple(p.from_year for p in self.phases if p.from_year is not None)
 
+    def __hash__(self) -> int:
+        return hash((self.phases, self.stages))
+
     @property
     def sha256(self) -> str:
         """The fingerprint of everything that decides a standing (labels do not)."""
-        deciding = self.model_dump_json(
-            exclude={
-                "phases": {"__all__": {"label", "about"}},
-                "stages": {"__all__": {"label", "about"}},
-            }
-        )
-        return hashlib.sha256(deciding.encode()).hexdigest()
+        return _fingerprint(self)
 
     def rank(self, stage: str) -> int:
         """The place of a stage from the bottom, 0 for the lowest (and for one that is no more)."""
         return next((n for n, s in enumerate(self.stages) if s.key == stage), 0)
+
+
+@cache
+def _fingerprint(ladder: Continuum) -> str:
+    label = {"__all__": {"label", "about"}}
+    deciding = ladder.model_dump_json(exclude={"phases": label, "stages": label})
+    return hashlib.sha256(deciding.encode()).hexdigest()
 
 
 def read(path: Path) -> Continuum:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -32,14 +33,21 @@ from crm.core.database import id_array
 from lifecycle.continuum.definition import Continuum
 from lifecycle.continuum.models import Standing, StandingMove
 from lifecycle.continuum.placing import (
+    AT,
+    NOW,
     PLACE,
+    WHO,
     anchored,
+    days,
     future,
+    given,
+    occasions,
     people,
     phase_columns,
     placed,
     stage_holds,
     utc,
+    worth,
     zoned,
 )
 
@@ -49,10 +57,16 @@ MOVE = ["alumnus_id", "axis", "from_key", "to_key", "at", "since", "cause"]
 def place_people(session: Session, ids: Sequence[int], at: datetime, ladder: Continuum) -> int:
     """Place these people from all their deeds; answers how many moved or were placed first."""
     forget_merged(session, ids)
-    who = people(ids, at, ladder)
-    hold = stage_holds(ids, at, ladder)
-    place = placed(who, hold, future(ids, at), at, ladder).cte("place")
-    old = select(Standing).where(Standing.alumnus_id == any_(id_array(ids))).cte("old")
+    return session.scalars(_placing(ladder), given(ids, at)).one()
+
+
+@cache
+def _placing(ladder: Continuum) -> Select[int]:
+    """The whole statement, built once: its parameters carry who and when."""
+    who, occasion = people(ladder), occasions()
+    hold = stage_holds(occasion, ladder)
+    place = placed(who, hold, future(), ladder).cte("place")
+    old = select(Standing).where(Standing.alumnus_id == any_(WHO)).cte("old")
     differs = tuple_(*(place.c[k] for k in PLACE)).is_distinct_from(
         tuple_(*(old.c[k] for k in PLACE))
     )
@@ -69,17 +83,16 @@ def place_people(session: Session, ids: Sequence[int], at: datetime, ladder: Con
     written = written.on_conflict_do_update(
         index_elements=[Standing.alumnus_id], set_={k: written.excluded[k] for k in PLACE}
     )
-    moves = union_all(_phase_moves(changed, at), _stage_moves(changed, hold, at, ladder))
+    moves = union_all(_phase_moves(changed), _stage_moves(changed, hold, occasion, ladder))
     noted = insert(StandingMove).from_select(MOVE, moves)
     moved = or_(c.old_phase.is_distinct_from(c.phase), c.old_stage.is_distinct_from(c.stage))
-    statement = (
+    return (
         select(func.count())
         .select_from(changed)
         .where(moved)
         .add_cte(written.returning(Standing.alumnus_id).cte("written"))
         .add_cte(noted.returning(StandingMove.id).cte("noted"))
     )
-    return session.scalars(statement).one()
 
 
 def forget_merged(session: Session, ids: Sequence[int]) -> None:
@@ -89,19 +102,19 @@ def forget_merged(session: Session, ids: Sequence[int]) -> None:
     session.execute(statement, execution_options={"synchronize_session": False})
 
 
-def _phase_moves(changed: CTE, at: datetime) -> Select[Any]:
+def _phase_moves(changed: CTE) -> Select[Any]:
     """The moves from one phase to another; where somebody was placed first is no move."""
     c = changed.c
-    return _move(
-        changed, "phase", c.old_phase, c.phase, at, c.phase_since, _phase_cause(c.day)
-    ).where(c.old_phase != c.phase)
+    return _move(changed, "phase", c.old_phase, c.phase, c.phase_since, _phase_cause(c.day)).where(
+        c.old_phase != c.phase
+    )
 
 
 def _phase_cause(day: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.jsonb_build_object("rule", "time", "graduated_on", day, type_=JSONB())
 
 
-def _stage_moves(changed: CTE, hold: CTE, at: datetime, ladder: Continuum) -> Select[Any]:
+def _stage_moves(changed: CTE, hold: CTE, occasion: CTE, ladder: Continuum) -> Select[Any]:
     """The moves from one stage to another, and where people who already did things were placed."""
     c = changed.c
     ranks = {stage.key: rank for rank, stage in enumerate(ladder.stages)}
@@ -112,29 +125,57 @@ def _stage_moves(changed: CTE, hold: CTE, at: datetime, ladder: Continuum) -> Se
         .order_by(hold.c.alumnus_id, hold.c.rank, hold.c.ends.desc())
         .cte("latest")
     )
+    behind = _behind(changed, occasion, ladder)
     cause = case(
-        (c.rank > old_rank, _rise(changed, ladder)),
+        (c.rank > old_rank, _rise(changed, behind, ladder)),
         (
-            and_(latest.c.ends.is_not(None), zoned(latest.c.ends) <= at),
+            and_(latest.c.ends.is_not(None), latest.c.ends <= NOW),
             _lapse(latest, ladder),
         ),
         else_=func.jsonb_build_object("rule", "history", type_=JSONB()),
     )
     return (
-        _move(changed, "stage", c.old_stage, c.stage, at, c.stage_since, cause)
+        _move(changed, "stage", c.old_stage, c.stage, c.stage_since, cause)
         .outerjoin(latest, and_(latest.c.alumnus_id == c.alumnus_id, latest.c.rank == old_rank))
+        .outerjoin(behind, behind.c.alumnus_id == c.alumnus_id)
         .where(or_(c.old_stage != c.stage, and_(c.old_stage.is_(None), c.rank > 0)))
     )
 
 
-def _rise(changed: CTE, ladder: Continuum) -> ColumnElement[Any]:
+def _behind(changed: CTE, occasion: CTE, ladder: Continuum) -> CTE:
+    """The points and occasions that stood behind the rise of those who changed."""
+    c, o = changed.c, occasion.c
+    counted = or_(
+        *(
+            and_(
+                c.rank == rule.rank,
+                o.mode.in_(rule.counts),
+                o.moment.between(c.starts - days(rule.within_days), c.starts),
+            )
+            for rule in ladder.rules
+        )
+    )
+    return (
+        select(
+            c.alumnus_id,
+            func.sum(worth(o.mode, ladder)).label("points"),
+            func.count().label("occasions"),
+        )
+        .join(occasion, o.alumnus_id == c.alumnus_id)
+        .where(counted)
+        .group_by(c.alumnus_id)
+        .cte("behind")
+    )
+
+
+def _rise(changed: CTE, behind: CTE, ladder: Continuum) -> ColumnElement[Any]:
     """What took somebody up: the occasion, and the points behind it against those needed."""
     c = changed.c
     return func.jsonb_build_object(
         "rule", "rise",
         "moment", c.starts,
-        "points", c.points,
-        "occasions", c.occasions,
+        "points", behind.c.points,
+        "occasions", behind.c.occasions,
         "needs", _by_rank(c.rank, {r.rank: r.points for r in ladder.rules}),
         "needs_occasions", _by_rank(c.rank, {r.rank: r.occasions for r in ladder.rules}),
         "within_days", _by_rank(c.rank, {r.rank: r.within_days for r in ladder.rules}),
@@ -162,20 +203,23 @@ def _move(
     axis: str,
     old: ColumnElement[Any],
     new: ColumnElement[Any],
-    at: datetime,
     since: ColumnElement[Any],
     cause: ColumnElement[Any],
 ) -> Select[Any]:
-    moment = literal(at, StandingMove.at.type)
-    return select(source.c.alumnus_id, literal(axis), old, new, moment, since, cause).select_from(
+    return select(source.c.alumnus_id, literal(axis), old, new, AT, since, cause).select_from(
         source
     )
 
 
 def pass_phases(session: Session, ids: Sequence[int], at: datetime, ladder: Continuum) -> int:
     """Move people on whom time alone carries into another phase; their deeds are not read."""
+    return session.scalars(_passing(ladder), given(ids, at)).one()
+
+
+@cache
+def _passing(ladder: Continuum) -> Select[int]:
     day, created = anchored(), utc(Alumnus.created_at)
-    phase, since, following = phase_columns(day, created, at, ladder)
+    phase, since, following = phase_columns(day, created, ladder)
     place = (
         select(
             Standing.alumnus_id,
@@ -186,7 +230,7 @@ def pass_phases(session: Session, ids: Sequence[int], at: datetime, ladder: Cont
             func.least(zoned(following), Standing.stage_next_at).label("next_at"),
         )
         .join(Alumnus, Alumnus.id == Standing.alumnus_id)
-        .where(Standing.alumnus_id == any_(id_array(ids)))
+        .where(Standing.alumnus_id == any_(WHO))
         .cte("changed")
     )
     written = (
@@ -196,12 +240,11 @@ def pass_phases(session: Session, ids: Sequence[int], at: datetime, ladder: Cont
         .returning(literal(1))
         .cte("written")
     )
-    noted = insert(StandingMove).from_select(MOVE, _phase_moves(place, at))
-    statement = (
+    noted = insert(StandingMove).from_select(MOVE, _phase_moves(place))
+    return (
         select(func.count())
         .select_from(place)
         .where(place.c.old_phase != place.c.phase)
         .add_cte(written)
         .add_cte(noted.returning(null()).cte("noted"))
     )
-    return session.scalars(statement).one()

@@ -6,6 +6,7 @@ session's time zone; the last step turns them back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Select,
     and_,
     any_,
+    bindparam,
     case,
     cast,
     extract,
@@ -29,11 +31,11 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.sql.elements import FrameClause, FrameClauseType
 
 from crm.alumni.models import Alumnus
-from crm.core.database import id_array
+from crm.core.database import IdArray, UTCDateTime
 from crm.interactions.models import Interaction
 from lifecycle.continuum.definition import (
     FIRST_YEAR,
@@ -47,6 +49,17 @@ from lifecycle.continuum.definition import (
 Moment = ColumnElement[datetime]
 PLACE = ("phase", "phase_since", "stage", "stage_since", "next_at", "stage_next_at")
 
+AT = bindparam("at", type_=UTCDateTime())
+NOW = bindparam("now", type_=DateTime())
+"""The moment worked at, and the same as a plain timestamp in UTC."""
+WHO = bindparam("who", type_=IdArray("bigint"))
+"""The ids of the people worked on."""
+
+
+def given(ids: Sequence[int], at: datetime) -> dict[str, Any]:
+    """The values of the parameters in statements of this module, which are built once."""
+    return {"who": list(ids), "at": at, "now": at.astimezone(UTC).replace(tzinfo=None)}
+
 
 def utc(moment: Any) -> Moment:
     """A zoned moment as a plain timestamp in UTC."""
@@ -56,11 +69,6 @@ def utc(moment: Any) -> Moment:
 def zoned(moment: Any) -> Moment:
     """A plain UTC timestamp as a zoned moment again."""
     return func.timezone("UTC", moment, type_=DateTime(timezone=True))
-
-
-def plain(at: datetime) -> ColumnElement[Any]:
-    """The moment worked at, as a plain UTC timestamp."""
-    return literal(at.astimezone(UTC).replace(tzinfo=None), DateTime())
 
 
 def days(number: int) -> ColumnElement[timedelta]:
@@ -82,34 +90,33 @@ def anchored() -> ColumnElement[Any]:
 
 
 def phase_columns(
-    day: ColumnElement[Any], created: ColumnElement[Any], at: datetime, ladder: Continuum
+    day: ColumnElement[Any], created: ColumnElement[Any], ladder: Continuum
 ) -> tuple[ColumnElement[str], Moment, Moment]:
-    """The phase, since when, and when the next one begins, from the anchor date."""
-    now = plain(at)
+    """The phase at `NOW`, since when, and when the next one begins, from the anchor date."""
     begins = {
         p.key: cast(day + func.make_interval(p.from_year), DateTime()) for p in ladder.phases[1:]
     }
     keys = [p.key for p in ladder.phases[1:]]
-    reached = [(begins[key] <= now, key) for key in reversed(keys)]
+    reached = [(begins[key] <= NOW, key) for key in reversed(keys)]
     phase: ColumnElement[str] = case(
         (day.is_(None), literal(UNKNOWN)),
         *((condition, literal(key)) for condition, key in reached),
         else_=literal(ladder.phases[0].key),
     )
     since = case(*((condition, begins[key]) for condition, key in reached), else_=created)
-    following = case(*((begins[key] > now, begins[key]) for key in keys), else_=null())
+    following = case(*((begins[key] > NOW, begins[key]) for key in keys), else_=null())
     return phase, since, following
 
 
-def people(ids: Sequence[int], at: datetime, ladder: Continuum) -> CTE:
-    """The people among `ids` who are on the continuum, with their phase; merged ones are not."""
+def people(ladder: Continuum) -> CTE:
+    """The people among `WHO` who are on the continuum, with their phase; merged ones are not."""
     day = anchored().label("day")
     known = (
         select(Alumnus.id, utc(Alumnus.created_at).label("created"), day)
-        .where(Alumnus.id == any_(id_array(ids)), Alumnus.merged_into_id.is_(None))
+        .where(Alumnus.id == any_(WHO), Alumnus.merged_into_id.is_(None))
         .cte("known")
     )
-    phase, since, following = phase_columns(known.c.day, known.c.created, at, ladder)
+    phase, since, following = phase_columns(known.c.day, known.c.created, ladder)
     return select(
         known.c.id.label("alumnus_id"),
         known.c.created,
@@ -120,94 +127,110 @@ def people(ids: Sequence[int], at: datetime, ladder: Continuum) -> CTE:
     ).cte("people")
 
 
-def _occasions(ids: Sequence[int], at: datetime) -> CTE:
+def occasions() -> CTE:
+    """What counts at all: the first deed of a person in a mode on a day, up to `AT`."""
     moment = utc(Interaction.occurred_at)
     return (
         select(Interaction.alumnus_id, Interaction.mode, func.min(moment).label("moment"))
         .where(
-            Interaction.alumnus_id == any_(id_array(ids)),
+            Interaction.alumnus_id == any_(WHO),
             Interaction.machine.is_(False),
-            Interaction.occurred_at <= at,
+            Interaction.occurred_at <= AT,
         )
         .group_by(Interaction.alumnus_id, Interaction.mode, cast(moment, Date))
         .cte("occasion")
     )
 
 
-def _counting(rule: Rule, occasion: CTE, ladder: Continuum) -> Select[Any]:
-    """The occasions that count for a stage, with the points behind each and the gap before it."""
-    worth = case(
-        {mode.value: points for mode, points in ladder.points.items()}, value=occasion.c.mode
+def worth(mode: ColumnElement[Any], ladder: Continuum) -> ColumnElement[int]:
+    """The points of an occasion by its mode."""
+    return case({mode.value: points for mode, points in ladder.points.items()}, value=mode)
+
+
+def _chains(occasion: CTE, rules: Sequence[Rule], ladder: Continuum) -> CTE:
+    """Unbroken chains of occasions of rules that count and keep alike: `last`, and each `starts`.
+
+    A chain has a column `starts_RANK` for each rule: the first occasion that raised to its stage.
+    """
+    like, one, moment = rules[0], occasion.c.alumnus_id, occasion.c.moment
+    previous = func.lag(moment).over(partition_by=one, order_by=moment)
+    broken = case((moment - previous >= days(like.keep_days), 1), else_=0).label("broken")
+    risen = [_risen(rule, occasion, ladder).label(f"risen_{rule.rank}") for rule in rules]
+    counting = select(one, moment, broken, *risen).where(occasion.c.mode.in_(like.counts))
+    walked = counting.subquery()
+    island = func.sum(walked.c.broken).over(
+        partition_by=walked.c.alumnus_id, order_by=walked.c.moment
     )
-    frame = FrameClause(
+    chained = select(walked, island.label("island")).subquery()
+    starts = [
+        func.min(chained.c.moment).filter(chained.c[f"risen_{r.rank}"]).label(f"starts_{r.rank}")
+        for r in rules
+    ]
+    return (
+        select(chained.c.alumnus_id, func.max(chained.c.moment).label("last"), *starts)
+        .group_by(chained.c.alumnus_id, chained.c.island)
+        .cte(f"chain_{like.rank}")
+    )
+
+
+def _risen(rule: Rule, occasion: CTE, ladder: Continuum) -> ColumnElement[bool]:
+    """Whether an occasion takes somebody up, by what came within the days before it."""
+    if rule.occasions == 1 and rule.points <= min(ladder.points[mode] for mode in rule.counts):
+        return literal(value=True)
+    within = FrameClause(
         timedelta(days=rule.within_days), None, FrameClauseType.PRECEDING, FrameClauseType.CURRENT
     )
     one, moment = occasion.c.alumnus_id, occasion.c.moment
-    previous = func.lag(moment).over(partition_by=one, order_by=moment)
-    points = func.sum(worth).over(partition_by=one, order_by=moment, range_=frame)
-    number = func.count().over(partition_by=one, order_by=moment, range_=frame)
-    return select(
-        literal(rule.rank, Integer).label("rank"),
-        occasion.c.alumnus_id,
-        occasion.c.moment,
-        points.label("points"),
-        number.label("occasions"),
-        and_(points >= rule.points, number >= rule.occasions).label("risen"),
-        case((occasion.c.moment - previous >= days(rule.keep_days), 1), else_=0).label("broken"),
-    ).where(occasion.c.mode.in_(rule.counts))
-
-
-def stage_holds(ids: Sequence[int], at: datetime, ladder: Continuum) -> CTE:
-    """Every stretch in which somebody kept a stage: start, last occasion, end, rise's facts."""
-    occasion = _occasions(ids, at)
-    counted = union_all(*(_counting(r, occasion, ladder) for r in ladder.rules)).cte("counted")
-    island = func.sum(counted.c.broken).over(
-        partition_by=(counted.c.rank, counted.c.alumnus_id),
-        order_by=counted.c.moment,
+    points = func.sum(worth(occasion.c.mode, ladder)).over(
+        partition_by=one, order_by=moment, range_=within
     )
-    chained = select(counted, island.label("island")).cte("chained")
-    c = chained.c
-    keep = case({r.rank: days(r.keep_days) for r in ladder.rules}, value=c.rank)
-
-    def at_rise(column: ColumnElement[Any]) -> ColumnElement[Any]:
-        ordered = aggregate_order_by(column, c.moment)
-        return func.array_agg(ordered, type_=ARRAY(Integer)).filter(c.risen)[1]
-
-    return (
-        select(
-            c.rank,
-            c.alumnus_id,
-            func.min(c.moment).filter(c.risen).label("starts"),
-            func.max(c.moment).label("last"),
-            (func.max(c.moment) + keep).label("ends"),
-            at_rise(c.points).label("points"),
-            at_rise(c.occasions).label("occasions"),
-        )
-        .group_by(c.rank, c.alumnus_id, c.island)
-        .having(func.bool_or(c.risen))
-        .cte("hold")
-    )
+    number = func.count().over(partition_by=one, order_by=moment, range_=within)
+    return and_(points >= rule.points, number >= rule.occasions)
 
 
-def future(ids: Sequence[int], at: datetime) -> CTE:
+def stage_holds(occasion: CTE, ladder: Continuum) -> CTE:
+    """Every stretch in which somebody kept a stage: its start, its last occasion and its end.
+
+    Occasions are sorted once for all rules that count the same and keep as long.
+    """
+    alike: dict[tuple[Any, int], list[Rule]] = defaultdict(list)
+    for rule in ladder.rules:
+        alike[rule.counts, rule.keep_days].append(rule)
+    kept = []
+    for rules in alike.values():
+        chain = _chains(occasion, rules, ladder).c
+        kept += [
+            select(
+                literal(rule.rank, Integer()).label("rank"),
+                chain.alumnus_id,
+                chain[f"starts_{rule.rank}"].label("starts"),
+                chain.last,
+                (chain.last + days(rule.keep_days)).label("ends"),
+            ).where(chain[f"starts_{rule.rank}"].is_not(None))
+            for rule in rules
+        ]
+    return union_all(*kept).cte("hold")
+
+
+def future() -> CTE:
     """When the next interaction that is recorded ahead of its time begins to count."""
     return (
         select(Interaction.alumnus_id, func.min(utc(Interaction.occurred_at)).label("moment"))
         .where(
-            Interaction.alumnus_id == any_(id_array(ids)),
+            Interaction.alumnus_id == any_(WHO),
             Interaction.machine.is_(False),
-            Interaction.occurred_at > at,
+            Interaction.occurred_at > AT,
         )
         .group_by(Interaction.alumnus_id)
         .cte("future")
     )
 
 
-def placed(who: CTE, hold: CTE, ahead: CTE, at: datetime, ladder: Continuum) -> Select[Any]:
-    """Everybody's place at the moment, with the facts of the stage they keep."""
+def placed(who: CTE, hold: CTE, ahead: CTE, ladder: Continuum) -> Select[Any]:
+    """Everybody's place at the moment, with the start of the stage they keep."""
     best = (
         select(hold)
-        .where(hold.c.ends > plain(at))
+        .where(hold.c.ends > NOW)
         .ext(distinct_on(hold.c.alumnus_id))
         .order_by(hold.c.alumnus_id, hold.c.rank.desc())
         .cte("best")
@@ -234,8 +257,6 @@ def placed(who: CTE, hold: CTE, ahead: CTE, at: datetime, ladder: Continuum) -> 
             zoned(func.least(who.c.phase_next, stage_next)).label("next_at"),
             zoned(stage_next).label("stage_next_at"),
             best.c.starts,
-            best.c.points,
-            best.c.occasions,
         )
         .select_from(who)
         .outerjoin(best, best.c.alumnus_id == who.c.alumnus_id)

@@ -23,10 +23,14 @@ SWEEP_LOCK = 0x68630001
 
 @dataclass(frozen=True)
 class Swept:
-    """What one batch did: whom it looked at (others follow changes too), how many moved."""
+    """What one batch did: whom it looked at (others follow changes too), how many moved.
+
+    `more` says whether there may be others to look at.
+    """
 
     ids: tuple[int, ...]
     moved: int
+    more: bool
 
 
 def sweep(session: Session, at: datetime, limit: int = BATCH) -> int:
@@ -34,35 +38,33 @@ def sweep(session: Session, at: datetime, limit: int = BATCH) -> int:
 
     Works batch by batch in the caller's transaction; the engine commits between batches instead.
     """
-    moved = 0
-    while (batch := sweep_batch(session, at, limit)).ids:
-        moved += batch.moved
+    moved, more = 0, True
+    while more:
+        batch = sweep_batch(session, at, limit)
+        moved, more = moved + batch.moved, batch.more
     return moved
 
 
 def sweep_batch(session: Session, at: datetime, limit: int = BATCH) -> Swept:
-    """Take at most `limit` changed or due people and place them; no ids means that all is true.
+    """Take at most `limit` changed or due people and place them, those who changed first.
 
     Marks written meanwhile stay: only those seen before the people are read are deleted.
     """
     take_lock(session, SWEEP_LOCK)
     ladder = continuum()
     mark_all_if_redefined(session, ladder, at)
-    changed = take_changed(session, limit)
-    if changed:
-        return Swept(tuple(changed), place_people(session, changed, at, ladder))
-    due = take_due(session, at, limit)
-    if not due:
-        return Swept((), 0)
-    deeds = [i for i, stage_due in due if stage_due]
-    aged = [i for i, stage_due in due if not stage_due]
-    moved = place_people(session, deeds, at, ladder) if deeds else 0
+    marks = take_changed(session, limit)
+    due = take_due(session, at, limit - len(marks)) if len(marks) < limit else ()
+    deeds = set(marks)
+    deeds |= {i for i, stage_due in due if stage_due}
+    aged = [i for i, stage_due in due if not stage_due and i not in deeds]
+    moved = place_people(session, sorted(deeds), at, ladder) if deeds else 0
     moved += pass_phases(session, aged, at, ladder) if aged else 0
-    return Swept(tuple(i for i, _ in due), moved)
+    return Swept((*sorted(deeds), *aged), moved, more=len(marks) + len(due) >= limit)
 
 
 def take_changed(session: Session, limit: int) -> list[int]:
-    """Delete the marks of the first people in line and answer who they are."""
+    """Delete the marks of the first people in line and answer whom they name, mark by mark."""
     first = select(AlumnusChange.alumnus_id).order_by(AlumnusChange.alumnus_id).limit(limit)
     line = first.subquery()
     last = select(func.max(line.c.alumnus_id)).scalar_subquery()
@@ -72,7 +74,7 @@ def take_changed(session: Session, limit: int) -> list[int]:
         .returning(AlumnusChange.alumnus_id)
         .cte("gone")
     )
-    return list(session.scalars(select(gone.c.alumnus_id).distinct()))
+    return list(session.scalars(select(gone.c.alumnus_id)))
 
 
 def take_due(session: Session, at: datetime, limit: int) -> Sequence[Any]:

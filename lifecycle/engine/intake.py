@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, Select, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from crm.alumni.models import Alumnus, AlumnusChange
+from crm.alumni.models import Alumnus
 from crm.core.errors import HomecomingError
-from lifecycle.continuum.definition import continuum
-from lifecycle.continuum.models import Standing
-from lifecycle.continuum.service import latest_edition, sweep_batch
+from lifecycle.continuum.service import sweep_batch
 from lifecycle.engine.changes import (
     end_capped,
     end_departed,
@@ -30,6 +29,7 @@ from lifecycle.engine.changes import (
     versions_with_exits,
     wake,
 )
+from lifecycle.engine.pace import Pace
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.journeys.models import (
     IS_INSIDE,
@@ -42,28 +42,9 @@ from lifecycle.journeys.models import (
 from lifecycle.journeys.queries import document_of, live_journeys, live_version
 
 log = structlog.get_logger(__name__)
-BATCH = 5_000
-RANGE = 20_000
+BATCH = 1_000
+RANGE = 5_000
 RECHECK = timedelta(days=1)
-
-
-def changes_wait(session: Session, at: datetime) -> bool:
-    """Whether anybody changed, time moved anybody, or the definition is a new one: one probe."""
-    marked = select(AlumnusChange.alumnus_id).order_by(AlumnusChange.alumnus_id).limit(1)
-    due = select(Standing.next_at).where(Standing.next_at <= at).order_by(Standing.next_at).limit(1)
-    statement = select(
-        latest_edition().scalar_subquery() == continuum().sha256,
-        marked.scalar_subquery().is_not(None),
-        due.scalar_subquery().is_not(None),
-    )
-    known, changed, moved = session.execute(statement).one()
-    return not known or changed or moved
-
-
-def journeys_wait(session: Session, at: datetime) -> bool:
-    """Whether a journey is to meet everybody or to be cleared: one probe."""
-    stopped, meeting = _stopped().exists(), _meeting(at).exists()
-    return bool(session.scalar(select(or_(meeting, stopped))))
 
 
 def follow_changes(session: Session, at: datetime, report: AdvanceReport) -> None:
@@ -71,11 +52,17 @@ def follow_changes(session: Session, at: datetime, report: AdvanceReport) -> Non
 
     One batch is one transaction: the marks go with everything that was made of them.
     """
-    while True:
-        swept = sweep_batch(session, at, BATCH)
-        if not swept.ids:
+    pace, more = Pace(BATCH, most=5 * BATCH), True
+    while more:
+        with pace.batch():
+            more = _follow(session, at, report, pace.size)
             session.commit()
-            return
+
+
+def _follow(session: Session, at: datetime, report: AdvanceReport, limit: int) -> bool:
+    """Work off so many people; answers whether there may be more."""
+    swept = sweep_batch(session, at, limit)
+    if swept.ids:
         report.moved += swept.moved
         note_goals(session, swept.ids, at)
         wake(session, swept.ids, at)
@@ -85,7 +72,7 @@ def follow_changes(session: Session, at: datetime, report: AdvanceReport) -> Non
             _let_out(session, version, swept.ids, at, report)
         for _, version in live_journeys(session):
             _let_in(session, version, swept.ids, at, report)
-        session.commit()
+    return swept.more
 
 
 def _let_out(
@@ -142,11 +129,11 @@ def fault_text(where: str, error: BaseException) -> str:
 
 def meet_everybody(session: Session, at: datetime, report: AdvanceReport) -> None:
     """Hold all people against journeys just published, and against each live one once a day."""
-    for journey_id in session.scalars(_meeting(at)).all():
+    for journey_id in session.scalars(meeting(at)).all():
         report.entered += _meet(session, journey_id, at)
 
 
-def _meeting(at: datetime) -> Select[int]:
+def meeting(at: Any) -> Select[int]:
     """Live journeys that everybody is to be held against."""
     return select(Journey.id).where(
         Journey.state == JourneyState.LIVE,
@@ -156,19 +143,21 @@ def _meeting(at: datetime) -> Select[int]:
 
 def _meet(session: Session, journey_id: int, at: datetime) -> int:
     """One journey against everybody, a range of ids a transaction; a rival worker's is let be."""
-    entered, last = 0, 0
+    entered, last, pace = 0, 0, Pace(RANGE, most=10 * RANGE)
     highest = session.scalar(select(func.max(Alumnus.id))) or 0
     while last < highest:
-        version = _take(session, journey_id)
-        if version is None:
+        upto = last + pace.size
+        with pace.batch():
+            version = _take(session, journey_id)
+            if version is None:
+                session.commit()
+                return entered
+            among = Alumnus.id.between(last + 1, upto)
+            found = guarded(session, journey_id, _entry(session, version, at, among))
             session.commit()
-            return entered
-        among = Alumnus.id.between(last + 1, last + RANGE)
-        found = guarded(session, journey_id, _entry(session, version, at, among))
-        session.commit()
         if found is None:
             return entered
-        entered, last = entered + found, last + RANGE
+        entered, last = entered + found, upto
     _finish(session, journey_id, at)
     return entered
 
@@ -201,14 +190,17 @@ def _finish(session: Session, journey_id: int, at: datetime) -> None:
 
 def clear_stopped(session: Session, at: datetime, report: AdvanceReport) -> None:
     """Let everybody out of stopped journeys, a batch a transaction."""
-    for journey_id in session.scalars(_stopped()).all():
-        while ended := _clear(session, journey_id, at):
+    for journey_id in session.scalars(stopped()).all():
+        pace, ended = Pace(BATCH), 1
+        while ended:
+            with pace.batch():
+                ended = _clear(session, journey_id, at, pace.size)
+                session.commit()
             report.ended += ended
-            session.commit()
     session.commit()
 
 
-def _stopped() -> Select[int]:
+def stopped() -> Select[int]:
     """Stopped journeys that still have people inside."""
     # The order costs nothing in the index and keeps the planner from reading the table instead.
     inside = (
@@ -221,11 +213,11 @@ def _stopped() -> Select[int]:
     return select(Journey.id).join(inside, true()).where(Journey.state == JourneyState.STOPPED)
 
 
-def _clear(session: Session, journey_id: int, at: datetime) -> int:
+def _clear(session: Session, journey_id: int, at: datetime, limit: int) -> int:
     some = (
         select(Enrollment.id)
         .where(Enrollment.journey_id == journey_id, IS_INSIDE)
-        .limit(BATCH)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     values = {"state": EnrollmentState.ENDED, "ended_at": at, "end_reason": "stopped"}

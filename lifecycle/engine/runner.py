@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,13 +15,14 @@ from crm.core.errors import HomecomingError
 from lifecycle.engine.changes import rows
 from lifecycle.engine.groups import Group
 from lifecycle.engine.intake import fault_text
+from lifecycle.engine.pace import Pace
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.engine.steps import Cursor, Ran, claim, relock, run_batch, run_next
 from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
 
 log = structlog.get_logger(__name__)
-SMALLEST, FIRST, LARGEST = 250, 2_000, 10_000
-LONG, SHORT = 0.5, 0.15
+FIRST, ACTING = 2_000, 500
+"""With how many people a step begins: one that acts does more for each of them."""
 TOO_MANY = 20
 """So many rows set aside in one go are not their own fault but the step's."""
 
@@ -39,21 +39,24 @@ class Runner:
     group: Group
     at: datetime
     report: AdvanceReport
-    size: int = FIRST
+    pace: Pace = field(init=False)
     aside: int = field(default=0, init=False)
     after: Cursor | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(FIRST if self.group.is_plain else ACTING)
 
     def run(self) -> bool:
         """Run the step batch by batch until nobody is due; False if a fault (noted) ended it."""
         try:
             while True:
-                started = time.perf_counter()
-                size, claimed = self.size, self.next_batch()
-                self.session.commit()
+                size = self.pace.size
+                with self.pace.batch():
+                    claimed = self.next_batch()
+                    self.session.commit()
                 if claimed < size:
                     self.note_fault(None)
                     return True
-                self.resize(time.perf_counter() - started)
         except HomecomingError as error:
             # What the journey names is gone (a content, a field): nobody's own fault.
             self.session.rollback()
@@ -72,7 +75,7 @@ class Runner:
             except DBAPIError:
                 # Undone; the same people are taken again below, and the row at fault is found.
                 self.session.rollback()
-        due = claim(self.session, self.group, self.at, self.after, self.size)
+        due = claim(self.session, self.group, self.at, self.after, self.pace.size)
         if due:
             self.after = (due[-1].wake_at, due[-1].id)
             self.work([row.id for row in due])
@@ -80,7 +83,7 @@ class Runner:
 
     def next_plain(self) -> int:
         """The whole batch in one statement, where nothing else has to be done for it."""
-        ran, claimed, last = run_next(self.session, self.group, self.at, self.after, self.size)
+        ran, claimed, last = run_next(self.session, self.group, self.at, self.after, self.pace.size)
         self.session.commit()
         self.after = last or self.after
         self.count(ran)
@@ -91,13 +94,6 @@ class Runner:
         self.report.stepped += ran.stepped
         self.report.queued += ran.queued
         self.report.ended += ran.ended
-
-    def resize(self, took: float) -> None:
-        """Keep a transaction well below half a second, and above nothing."""
-        if took > LONG:
-            self.size = max(SMALLEST, self.size // 2)
-        elif took < SHORT:
-            self.size = min(LARGEST, self.size * 2)
 
     def work(self, ids: Sequence[int]) -> None:
         """Run a locked batch; if it fails, undo it and find the row at fault by halving."""

@@ -9,30 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import column, func, select, true
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
 from crm.core.extend import extensions
 from lifecycle.campaigns.service import start_due
 from lifecycle.engine.groups import Group
-from lifecycle.engine.intake import (
-    changes_wait,
-    clear_stopped,
-    follow_changes,
-    journeys_wait,
-    meet_everybody,
-)
+from lifecycle.engine.intake import clear_stopped, follow_changes, meet_everybody
+from lifecycle.engine.probing import due_steps, probe
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.engine.runner import Runner
 from lifecycle.engine.taking_over import take_over
-from lifecycle.journeys.models import (
-    IS_WAITING,
-    Enrollment,
-    Journey,
-    JourneyState,
-    JourneyVersion,
-)
+from lifecycle.journeys.models import JourneyVersion
 from lifecycle.journeys.queries import document_of
 
 HOPS = 20
@@ -42,20 +30,31 @@ HOPS = 20
 def advance(at: datetime) -> AdvanceReport:
     """Work off everything that is due at the moment; commits batch by batch."""
     session, report = db.session(), AdvanceReport()
-    if changes_wait(session, at):
+    due = probe(session, at)
+    session.commit()
+    if due.changes:
         follow_changes(session, at, report)
-    if journeys_wait(session, at):
+    if due.journeys:
         meet_everybody(session, at, report)
         clear_stopped(session, at, report)
-    take_over(session, at, report)
+    if due.takeover:
+        take_over(session, at, report)
+    if due.people:
+        move_people(session, at, report)
+    if due.campaigns:
+        report.started, queued = start_due(session, at)
+        report.queued += queued
+    report.queued += sum(area(at) for area in extensions().ticks)
+    return report
+
+
+def move_people(session: Session, at: datetime, report: AdvanceReport) -> None:
+    """Take everybody who is due as far as they get without time between steps."""
     faulty: set[tuple[int, int]] = set()
     for _ in range(HOPS):
         if not step_all(session, at, report, faulty):
             break
     session.commit()
-    report.started, queued = start_due(session, at)
-    report.queued += queued + sum(area(at) for area in extensions().ticks)
-    return report
 
 
 def step_all(
@@ -76,28 +75,7 @@ def step_all(
 
 
 def due_groups(session: Session, at: datetime) -> Sequence[tuple[int, int]]:
-    """The steps of live journeys at which somebody is due: one probe of the index for each."""
-    numbers = func.generate_series(0, JourneyVersion.steps - 1)
-    steps = numbers.table_valued(column("no")).render_derived(name="steps")
-    # The order costs nothing in the index and keeps the planner from reading the table instead.
-    somebody = (
-        select(Enrollment.wake_at)
-        .where(
-            Enrollment.version_id == JourneyVersion.id,
-            Enrollment.step_no == steps.c.no,
-            IS_WAITING,
-            Enrollment.wake_at <= at,
-        )
-        .order_by(Enrollment.wake_at)
-        .limit(1)
-        .lateral("somebody")
-    )
-    statement = (
-        select(JourneyVersion.id, steps.c.no)
-        .join(Journey, Journey.id == JourneyVersion.journey_id)
-        .join(steps, true())
-        .join(somebody, true())
-        .where(Journey.state == JourneyState.LIVE)
-        .order_by(JourneyVersion.id, steps.c.no)
-    )
-    return [(version_id, no) for version_id, no in session.execute(statement)]
+    """The steps of live journeys at which somebody is due, as (version, number of the step)."""
+    steps = due_steps(at)
+    ordered = steps.order_by(*steps.selected_columns)
+    return [(version_id, no) for version_id, no in session.execute(ordered)]

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, aliased
 
 from lifecycle.engine.changes import MOMENT, QUIETLY, rows, these
 from lifecycle.engine.intake import guarded
+from lifecycle.engine.pace import Pace
 from lifecycle.engine.report import AdvanceReport
 from lifecycle.journeys.definition import Document, delay
 from lifecycle.journeys.dropping import drop_waiting
@@ -46,7 +47,7 @@ from lifecycle.journeys.models import (
 from lifecycle.journeys.queries import document_of
 from lifecycle.journeys.takeover import MOVE, OUT, Takeover, kept_takeover, same_wait
 
-BATCH = 2_000
+BATCH = 1_000
 REMOVED, REPLACED = "removed", "replaced"
 LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
 
@@ -78,20 +79,24 @@ def take_over(session: Session, at: datetime, report: AdvanceReport) -> None:
     """Work off everybody whom a published version takes over."""
     for old_id, new_id in session.execute(left_behind()).all():
         old, new = session.get_one(JourneyVersion, old_id), session.get_one(JourneyVersion, new_id)
-        while ids := _claim(session, old):
-            done = guarded(session, old.journey_id, partial(_batch, session, old, new, ids, at))
-            session.commit()
-            if done is None:
-                break  # noted on the journey
-            report.ended += done
+        pace = Pace(BATCH)
+        done: int | None = 0
+        while done is not None:  # None: what is wrong is noted on the journey
+            with pace.batch():
+                ids = _claim(session, old, pace.size)
+                if not ids:
+                    break
+                done = guarded(session, old.journey_id, partial(_batch, session, old, new, ids, at))
+                session.commit()
+            report.ended += done or 0
     session.commit()
 
 
-def _claim(session: Session, old: JourneyVersion) -> list[int]:
+def _claim(session: Session, old: JourneyVersion, limit: int) -> list[int]:
     some = (
         select(Enrollment.id)
         .where(Enrollment.version_id == old.id, IS_INSIDE)
-        .limit(BATCH)
+        .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
     )
     return list(session.scalars(some))
