@@ -214,7 +214,7 @@ VALUES = {
     "opt_out": _("to everybody until they leave"), "code": _("by a mailed code"),
     "open": _("open"), "closed": _("closed"), "renamed": _("renaming"),
     "moved": _("move to another cluster"), "split": _("handing on of a part"),
-    "school": _("the school"), "*": _("all"),
+    "school": _("the school"), "*": _("all"), "mailbox": _("Mailbox"),
 }  # fmt: skip
 """What values that are keys of the program mean."""
 

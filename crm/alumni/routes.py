@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 
 from crm.accounts.access import current_viewer, requires
 from crm.accounts.looks import saw
 from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
+from crm.alumni.blocks import blocks_of
 from crm.alumni.forms import ContactForm, profile_form
 from crm.alumni.models import Alumnus, InterestKind
 from crm.alumni.queries import survivor
@@ -21,7 +21,7 @@ from crm.alumni.words import CONTACT_KINDS, CONTACT_STATUSES, OWNERS, SCHOOLING_
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid, NotFound
-from crm.core.extend import QueryContext, extensions
+from crm.core.extend import QueryContext
 from crm.core.viewer import Permission, Viewer
 from crm.query import QueryError, compile_query, count_up_to
 from crm.web.i18n import CONTENT_LANGUAGES
@@ -101,7 +101,7 @@ def _facts(viewer: Viewer, person: Alumnus, at: datetime) -> dict[str, Any]:
         "ways": people.interests_of(session, person.id, InterestKind.WAY),
         "subjects": people.interests_of(session, person.id, InterestKind.SUBJECT),
         "external_ids": people.external_ids_of(session, person.id) if edits else [],
-        "panels": _panels(viewer, person, at),
+        "blocks": blocks_of(viewer, person, at),
         "edits": edits,
         "content_languages": CONTENT_LANGUAGES,
         "contact_kinds": CONTACT_KINDS,
@@ -109,16 +109,6 @@ def _facts(viewer: Viewer, person: Alumnus, at: datetime) -> dict[str, Any]:
         "owners": OWNERS,
         "schooling_statuses": SCHOOLING_STATUSES,
     }
-
-
-def _panels(viewer: Viewer, person: Alumnus, at: datetime) -> list[tuple[str, Markup]]:
-    """What other areas show of a person, as (key, block)."""
-    known = extensions()
-    loaded = known.panels(known.alumnus_panels, viewer, person, at)
-    return [
-        (panel.key, Markup(render_template(panel.template, **{"alumnus": person, **values})))  # noqa: S704 - made by our own templates
-        for panel, values in loaded
-    ]
 
 
 @bp.route("/<int:alumnus_id>/edit", methods=["GET", "POST"])

@@ -9,6 +9,7 @@ import { liveSearch } from "./search.js";
 import { refreshBlocks } from "./refresh.js";
 import { submitOnce } from "./submit.js";
 import { showTabs } from "./tabs.js";
+import { openWide } from "./wide.js";
 
 confirmForms();
 submitOnce();
@@ -20,3 +21,4 @@ previewQueries();
 boards();
 refreshBlocks();
 showTabs();
+openWide();
