@@ -30,7 +30,9 @@ def staff_address(text: str) -> str:
     try:
         found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
-        raise Invalid(f"This is no mail address: {error}", field="email") from error
+        raise Invalid(
+            "This is no mail address. Write one such as name@example.org.", field="email"
+        ) from error
     return str(found.normalized).lower()
 
 
@@ -142,10 +144,12 @@ def set_access(
 def _check_places(
     session: Session, school_ids: Collection[int], cluster_ids: Collection[int]
 ) -> None:
-    for model, ids, word in ((School, school_ids, "school"), (Cluster, cluster_ids, "cluster")):
-        known = set(session.scalars(select(model.id).where(model.id.in_(ids))))
-        if set(ids) - known:
-            raise Invalid(f"There is no such {word}.", field=f"{word}s")
+    known = set(session.scalars(select(School.id).where(School.id.in_(school_ids))))
+    if set(school_ids) - known:
+        raise Invalid("There is no such school.", field="schools")
+    known = set(session.scalars(select(Cluster.id).where(Cluster.id.in_(cluster_ids))))
+    if set(cluster_ids) - known:
+        raise Invalid("There is no such cluster.", field="clusters")
 
 
 def _keep_a_coordinator(session: Session, user: User) -> None:
@@ -237,5 +241,5 @@ def edit_own(
 def _name(text: str) -> str:
     name = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if not name or len(name) > MAX_NAME:
-        raise Invalid(f"Write a name of at most {MAX_NAME} characters.", field="name")
+        raise Invalid("Write a name of at most %(most)s characters.", field="name", most=MAX_NAME)
     return name

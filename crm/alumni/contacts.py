@@ -18,7 +18,8 @@ def email_form(text: str) -> tuple[str, str]:
     try:
         found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
-        raise Invalid(f"“{_short(text)}” is no mail address: {error}", field="email") from error
+        message = "“%(text)s” is no mail address. Write one such as name@example.org."
+        raise Invalid(message, field="email", text=_short(text)) from error
     return found.normalized, found.normalized.lower()
 
 
@@ -27,9 +28,11 @@ def phone_form(text: str) -> tuple[str, str]:
     try:
         number = phonenumbers.parse(text.strip(), REGION)
     except phonenumbers.NumberParseException as error:
-        raise Invalid(f"“{_short(text)}” is no phone number.", field="phone") from error
+        raise Invalid("“%(text)s” is no phone number.", field="phone", text=_short(text)) from error
     if not phonenumbers.is_possible_number(number):
-        raise Invalid(f"“{_short(text)}” has too many or too few digits.", field="phone")
+        raise Invalid(
+            "“%(text)s” has too many or too few digits.", field="phone", text=_short(text)
+        )
     return (
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
@@ -55,7 +58,7 @@ FORMS = {
 def contact_form(kind: ContactKind, text: str) -> tuple[str, str]:
     """The (value, key) of a contact point of this kind; raises `Invalid`."""
     if len(text) > MAX_LENGTH or "\x00" in text:
-        raise Invalid(f"Use at most {MAX_LENGTH} characters.", field=kind.value)
+        raise Invalid("Use at most %(most)s characters.", field=kind.value, most=MAX_LENGTH)
     return FORMS[kind](text)
 
 

@@ -31,7 +31,7 @@ def near(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
     radius = float(found[2] or USUAL)
     miles = radius / KM_A_MILE if (found[3] or "").lower() == "km" else radius
     if miles > FARTHEST:
-        raise Invalid(f"A radius has at most {FARTHEST} miles.")
+        raise Invalid("A radius has at most %(most)s miles.", most=FARTHEST)
     return among(ZIP, zips_within(found[1], round(miles, 3)))
 
 
@@ -40,7 +40,7 @@ def zips_within(zip_code: str, miles: float) -> tuple[str, ...]:
     """The ZIP codes whose place lies within the radius; raises `Invalid` for one of no place."""
     known = zipcodes.matching(zip_code)  # type: ignore[no-untyped-call]
     if not known or not float(known[0]["lat"]):
-        raise Invalid(f"Where the ZIP code {zip_code} lies is not known.")
+        raise Invalid("Where the ZIP code %(zip_code)s lies is not known.", zip_code=zip_code)
     here = float(known[0]["lat"]), float(known[0]["long"])
     within = zipcodes.filter_by_coordinates(*here, miles)  # type: ignore[no-untyped-call]
     return tuple(sorted({zip_code, *(place["zip_code"] for place in within)}))

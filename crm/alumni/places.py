@@ -27,7 +27,7 @@ def schools_named(session: Session, text: str, *, then: bool = False) -> list[in
     found = exact or {row.id for row in schools if _begins(wanted, row.name)}
     if not found:
         names = [row.name for row in schools]
-        raise UnknownValue(f"There is no school “{text}”.", names)
+        raise UnknownValue("There is no school “%(text)s”.", names, text=text)
     return sorted(found if then else with_predecessors(session, found))
 
 
@@ -38,7 +38,9 @@ def clusters_named(session: Session, text: str) -> list[int]:
     found = [row.id for row in clusters if fold(row.name) == wanted]
     found = found or [row.id for row in clusters if _begins(wanted, row.name)]
     if not found:
-        raise UnknownValue(f"There is no cluster “{text}”.", [row.name for row in clusters])
+        raise UnknownValue(
+            "There is no cluster “%(text)s”.", [row.name for row in clusters], text=text
+        )
     inside = session.scalars(select(School.id).where(School.cluster_id.in_(found)))
     return sorted(with_predecessors(session, inside))
 

@@ -91,7 +91,7 @@ def checked(alumnus: Alumnus, changes: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for name, value in changes.items():
         if name not in EDITABLE:
-            raise Invalid(f"{name} is no field of a profile.", field=name)
+            raise Invalid("%(called)s is no field of a profile.", field=name, called=name)
         try:
             values[name] = EDITABLE[name](value)
         except ValueError as error:

@@ -27,12 +27,18 @@ def resolve_person(session: Session, text: str) -> int:
     survivors = {survivor(session, alumnus_id) for alumnus_id in found} - {None}
     if len(survivors) > 1:
         systems = ", ".join(sorted(f"{s}:{text}" for s in _systems(session, text)))
-        raise Invalid(f"Several people have the id {text}. Say which: {systems}.", field="id")
+        raise Invalid(
+            "Several people have the id %(text)s. Say which: %(systems)s.",
+            field="id",
+            text=text,
+            systems=systems,
+        )
     for alumnus_id in survivors:
         if alumnus_id is not None:
             return alumnus_id
     raise NotFound(
-        f"Nobody has the id {text!r}. Use the id of the roster (system:value) or our own number."
+        "Nobody has the id “%(text)s”. Use the id of the roster (system:value) or our own number.",
+        text=text,
     )
 
 

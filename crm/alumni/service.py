@@ -122,9 +122,10 @@ def _known(session: Session, interests: Collection[tuple[InterestKind, str]]) ->
         keys = {key for each, key in interests if each is kind}
         known = set(session.scalars(select(table.key).where(table.key.in_(keys)))) if keys else ()
         if unknown := sorted(keys.difference(known)):
-            raise Invalid(
-                f"There is no {kind.value} called {', '.join(unknown)}.", field=kind.value
-            )
+            message = "There is no way to help called %(unknown)s."
+            if kind is InterestKind.SUBJECT:
+                message = "There is no subject called %(unknown)s."
+            raise Invalid(message, field=kind.value, unknown=", ".join(unknown))
 
 
 def put_contact(

@@ -45,7 +45,7 @@ def ask(
     if viewer.user_id is None:
         raise NotAllowed("A change to many people belongs to somebody: only an account can ask.")
     if chosen is not None and len(chosen) > MAX_CHOSEN:
-        raise Invalid(f"Choose at most {MAX_CHOSEN} people by hand.", field="id")
+        raise Invalid("Choose at most %(most)s people by hand.", field="id", most=MAX_CHOSEN)
     found = action_of(action)
     if not found.open_to(viewer):
         raise NotAllowed("This account may not do this to many people.")

@@ -133,11 +133,13 @@ def _add(
     """Add one entry for each person whose latest word is another; answers how many."""
     plain = wording if isinstance(wording, str) else ""
     if len(plain) > MAX_WORDING or "\x00" in plain + entry["reference"]:
-        raise Invalid(f"Use at most {MAX_WORDING} characters.", field="wording")
+        raise Invalid("Use at most %(most)s characters.", field="wording", most=MAX_WORDING)
     topic_key = entry["topic_key"]
     topic = session.get(Topic, topic_key) if topic_key is not None else None
     if topic_key is not None and topic is None:
-        raise Invalid(f"There is no topic called {topic_key!r}.", field="topic_key")
+        raise Invalid(
+            "There is no topic called “%(topic_key)s”.", field="topic_key", topic_key=topic_key
+        )
     if topic is not None and topic.retired_at and state is ConsentState.GRANTED:
         raise Invalid("Nothing is sent about this topic any more.", field="topic_key")
     session.flush()

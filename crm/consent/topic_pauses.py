@@ -31,9 +31,11 @@ def pause_topic(
     shorter. What the person chose of the topic stays as it is, and holds again after the break.
     """
     if session.get(Topic, topic_key) is None:
-        raise Invalid(f"There is no topic called {topic_key!r}.", field="topic_key")
+        raise Invalid(
+            "There is no topic called “%(topic_key)s”.", field="topic_key", topic_key=topic_key
+        )
     if len(wording) > MAX_WORDING:
-        raise Invalid(f"Use at most {MAX_WORDING} characters.", field="wording")
+        raise Invalid("Use at most %(most)s characters.", field="wording", most=MAX_WORDING)
     person = session.execute(
         select(topic_paused_until(topic_key)).where(Alumnus.id == alumnus_id).with_for_update()
     ).one_or_none()

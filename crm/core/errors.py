@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from flask import has_app_context
+from flask_babel import gettext
+
+
+def in_words(message: str, **values: Any) -> str:
+    """A sentence of ours in the reader's language, with its values put in."""
+    if message and has_app_context():
+        return str(gettext(message, **values))
+    return message % values if values else message
 
 
 class HomecomingError(Exception):
-    """Something we refuse to do, said so that the reader knows what to do next."""
+    """Something we refuse to do, said so that the reader knows what to do next.
+
+    `message` is English with `%(name)s` for each of `values`, and stands in the catalogue; `str()`
+    says it in the reader's language. What is in words already (`_(…)`) stays as it is.
+    """
+
+    def __init__(self, message: str = "", **values: Any) -> None:
+        super().__init__(message)
+        self.message, self.values = str(message), values
+
+    def __str__(self) -> str:
+        return in_words(self.message, **self.values)
 
 
 class Invalid(HomecomingError):
     """Input that breaks a rule; `field` names the form field, column or setting at fault."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, field: str | None = None, **values: Any) -> None:
+        super().__init__(message, **values)
         self.field = field
 
 

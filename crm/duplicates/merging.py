@@ -122,7 +122,7 @@ def unmerge(session: Session, merge_id: int, *, at: datetime, by: Viewer | None)
 def _fill(kept: Alumnus, gone: Alumnus, at: datetime, take: Collection[str]) -> dict[str, Any]:
     """Fill what the record that stays lacks; answers each changed field before and after."""
     if wrong := sorted(set(take) - TAKEN):
-        raise Invalid(f"{wrong[0]} is no field that can be chosen.", field=wrong[0])
+        raise Invalid("%(wrong)s is no field that can be chosen.", field=wrong[0], wrong=wrong[0])
     wanted = {n: getattr(gone, n) for n in FILLED if not getattr(kept, n) and getattr(gone, n)}
     for name in take:
         theirs = getattr(gone, name)

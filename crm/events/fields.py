@@ -31,7 +31,7 @@ def _event(name: str, context: QueryContext, *, dotted: str = "") -> int:
     if found is None:
         latest = select(Event.key).where(mine).order_by(Event.starts_at.desc()).limit(NEAREST)
         known = list(context.session.scalars(latest))
-        raise UnknownValue(f"There is no event “{name}”.", known, name=dotted)
+        raise UnknownValue("There is no event “%(called)s”.", known, name=dotted, called=name)
     return found
 
 

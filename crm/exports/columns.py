@@ -125,7 +125,11 @@ def chosen(session: Session, viewer: Viewer, keys: Sequence[str]) -> list[str]:
     """The wanted columns in the order of the file; raises `Invalid` if one is not to be had."""
     offered = [choice.key for choice in choices(session, viewer)]
     if unknown := sorted(set(keys) - set(offered)):
-        raise Invalid(f"There is no such column for you: {', '.join(unknown)}.", field="columns")
+        raise Invalid(
+            "There is no such column for you: %(unknown)s.",
+            field="columns",
+            unknown=", ".join(unknown),
+        )
     if not keys:
         raise Invalid("Choose at least one column.", field="columns")
     return [key for key in offered if key in set(keys)]

@@ -71,7 +71,8 @@ def make(export_id: int) -> None:
         _give_up(session, path)
     except HomecomingError as error:
         _give_up(session, path)
-        _fail(session, export_id, str(error), at)
+        grew = ExportState.VOID if isinstance(error, Grew) else ExportState.FAILED
+        _fail(session, export_id, str(error), at, grew)
     except Exception:
         _give_up(session, path)
         _fail(session, export_id, "Something went wrong on our side. Start it again.", at)
@@ -83,12 +84,15 @@ def _give_up(session: Session, path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _fail(session: Session, export_id: int, message: str, at: datetime) -> None:
+def _fail(
+    session: Session, export_id: int, message: str, at: datetime,
+    state: ExportState = ExportState.FAILED,
+) -> None:  # fmt: skip
     run = session.get(ExportRun, export_id, with_for_update=True)
     if run is None or run.state is not ExportState.MAKING:
         return
     run.error = message[:2000]
-    run.state = ExportState.VOID if message.startswith(GREW) else ExportState.FAILED
+    run.state = state
     audit.record(
         session, f"export.{run.state.value}", kind="export", key=run.id, by=None, at=at,
         reason=run.error,
@@ -96,14 +100,18 @@ def _fail(session: Session, export_id: int, message: str, at: datetime) -> None:
     session.commit()
 
 
-GREW = "Since it was agreed to"
+class Grew(Conflict):
+    """A query means many more people than were agreed to."""
 
 
 def check_agreed(run: ExportRun, people: int) -> None:
     """An agreement is to so many people: with many more it is void."""
     if run.agreed is not None and people > run.agreed + max(FEW, run.agreed // 20):
-        raise Conflict(
-            f"{GREW}, the query has grown from {run.agreed:,} to {people:,} people. Ask again."
+        raise Grew(
+            "Since it was agreed to, the query has grown from %(agreed)s to %(people)s people. Ask "
+            "again.",
+            agreed=f"{run.agreed:,}",
+            people=f"{people:,}",
         )
 
 

@@ -108,8 +108,9 @@ def check_amount(amount: Amount, kind: Format) -> None:
         raise Invalid("The query means nobody who may leave in a file.", field="query")
     if kind is Format.XLSX and amount.people > LARGEST_SHEET:
         raise Invalid(
-            f"A sheet of a spreadsheet holds {LARGEST_SHEET:,} people at most, and these are "
-            f"{amount.people:,}. Choose CSV, or ask for fewer.", field="kind",
+            "A sheet of a spreadsheet holds %(most)s people at most, and these are %(people)s. "
+            "Choose CSV, or ask for fewer.",
+            field="kind", most=f"{LARGEST_SHEET:,}", people=f"{amount.people:,}",
         )  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def note_download(session: Session, run: ExportRun, *, by: Viewer, at: datetime)
 def _said(text: str) -> str:
     text = text.strip()
     if len(text) > MAX_REASON or "\x00" in text:
-        raise Invalid(f"Use at most {MAX_REASON} characters.", field="reason")
+        raise Invalid("Use at most %(most)s characters.", field="reason", most=MAX_REASON)
     return text
 
 

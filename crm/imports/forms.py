@@ -72,7 +72,9 @@ def directions_from(form: Mapping[str, str], titles: list[str]) -> dict[str, str
         if word == AS_LAYOUT:
             continue
         if not is_target(word):
-            raise Invalid(f"“{title}”: choose one of the meanings in the list.", field="mapping")
+            raise Invalid(
+                "“%(title)s”: choose one of the meanings in the list.", field="mapping", title=title
+            )
         found[title] = word
     return found
 

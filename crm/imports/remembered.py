@@ -138,6 +138,8 @@ def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
         raise Invalid(
-            f"Say who sends such files, in at most {MAX_NAME} characters.", field="sender"
+            "Say who sends such files, in at most %(most)s characters.",
+            field="sender",
+            most=MAX_NAME,
         )
     return name

@@ -40,7 +40,7 @@ def store_upload(stream: BinaryIO, filename: str, *, wanted: str = USERS) -> Par
     ending = Path(shown).suffix.lower()
     if ending not in (*TEXT_NAMES, ".xlsx", ".zip"):
         names = ", ".join((*TEXT_NAMES, ".xlsx"))
-        raise Invalid(f"Bring a file that ends in {names} or .zip.", field="file")
+        raise Invalid("Bring a file that ends in %(names)s or .zip.", field="file", names=names)
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder() / f"{secrets.token_hex(16)}{ending}"
     with path.open("xb") as handle:

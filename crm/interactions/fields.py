@@ -37,7 +37,9 @@ def _kind(name: str, context: QueryContext, *, dotted: str = "") -> str:
         return kind
     stored = select(Interaction.id).where(Interaction.kind == kind).limit(1)
     if context.session.scalar(stored) is None:
-        raise UnknownValue(f"Nothing called “{name}” was ever recorded.", KINDS, name=dotted)
+        raise UnknownValue(
+            "Nothing called “%(called)s” was ever recorded.", KINDS, name=dotted, called=name
+        )
     return kind
 
 
@@ -57,7 +59,9 @@ def _mode(match: FieldMatch, context: QueryContext) -> Condition:
 def _mode_when(match: FieldMatch, context: QueryContext) -> Condition:
     if match.name not in list(Mode):
         modes = [mode.value for mode in Mode]
-        raise UnknownValue(f"There is no mode “{match.name}”.", modes, name=match.name)
+        raise UnknownValue(
+            "There is no mode “%(called)s”.", modes, name=match.name, called=match.name
+        )
     return happened(Interaction.mode == Mode(match.name), during(Interaction.occurred_at, match))
 
 

@@ -227,11 +227,11 @@ def shipped_version(session: Session, key: str, at: datetime) -> int:
     latest = session.scalar(_LATEST, {"content": key})
     if latest is None:
         if key not in shipped_keys():
-            raise NotFound(f"There is no content called “{key}”.")
+            raise NotFound("There is no content called “%(key)s”.", key=key)
         _ship_one(session, FOLDER, key, at)
         latest = session.scalar(_LATEST, {"content": key})
     if latest is None:
-        raise NotFound(f"There is no content called “{key}”.")
+        raise NotFound("There is no content called “%(key)s”.", key=key)
     return latest
 
 

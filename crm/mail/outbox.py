@@ -133,7 +133,9 @@ def _too_young(session: Session, alumnus_id: int, values: Mapping[str, Any]) -> 
 def _rows(identity: UUID, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
     for attachment in attachments:
         if len(attachment.body) > MAX_ATTACHMENT:
-            raise Invalid(f"“{attachment.name}” is too large to send.", field="attachments")
+            raise Invalid(
+                "“%(called)s” is too large to send.", field="attachments", called=attachment.name
+            )
     return [
         {
             "message_id": identity, "name": attachment.name,

@@ -47,7 +47,7 @@ def settle(session: Session, how: How, *, name: str | None, by: Viewer, at: date
         which &= or_(Message.key == plain, cast(Message.id, String) == plain.lower())
     ids = list(session.scalars(select(Message.id).where(which).with_for_update(skip_locked=True)))
     if name is not None and not ids:
-        raise NotFound(f"There is no message “{name[:80]}” whose fate is in doubt.")
+        raise NotFound("There is no message “%(called)s” whose fate is in doubt.", called=name[:80])
     values: dict[str, object] = {
         "state": MessageState.ACCEPTED, "accepted_at": at, "reason": None,
     }  # fmt: skip

@@ -33,7 +33,7 @@ from crm.core.extend import (
     QueryRows,
     extensions,
 )
-from crm.query.errors import QueryError, nearest
+from crm.query.errors import nearest
 from crm.query.meaning import Asked, Meaning, canonical
 from crm.query.nodes import (
     NAME,
@@ -183,10 +183,13 @@ class _Work:
         rows = self.rows.get(node.name)
         if rows is None:
             close = nearest(node.name, self.rows)
-            message = f"Nothing is kept as “{node.name}(…)”."
+            message, outside = "Nothing is kept as “%(row)s(…)”.", ""
             if self.inside is not None:
-                message = f"{node.name}(…) cannot stand inside {self.inside.key}(…)."
-            raise fault(message, node.place, f"{close}(" if close else "")
+                message = "%(row)s(…) cannot stand inside %(outside)s(…)."
+                outside = self.inside.key
+            raise fault(
+                message, node.place, f"{close}(" if close else "", row=node.name, outside=outside
+            )
         work = _Work(
             self.context, self.base, registry([*rows.fields, *total_fields(rows)]), {}, rows
         )
@@ -219,13 +222,13 @@ class _Work:
         if found is not None and found.kind is not FieldKind.FLAG:
             return found, name
         names = [*self.fields_offered(), *FLAG_WORDS, LACKS]
-        message = f"There is no field “{term.field}”."
+        message, row = "There is no field “%(key)s”.", ""
         if self.inside is not None:
-            message = f"{self.inside.key}(…) knows no “{term.field}”."
-        raise QueryError(
-            message, position=term.place.position,
-            length=term.place.length if term.field == NAME else len(term.field),
-            suggestion=colon(nearest(term.field, names)),
+            message, row = "%(row)s(…) knows no “%(key)s”.", self.inside.key
+        length = term.place.length if term.field == NAME else len(term.field)
+        raise fault(
+            message, Place(term.place.position, length), colon(nearest(term.field, names)),
+            key=term.field, row=row,
         )  # fmt: skip
 
     def flag(self, term: Term, value: One | Range) -> tuple[QueryField, str]:
@@ -243,7 +246,9 @@ class _Work:
             return offered[head.lower() + dot], name
         close = nearest(text, [field.key.partition(":")[2] for field in offered.values()])
         suggestion = f"{term.field}:{close}" if close else ""
-        raise fault(f"{term.field}: knows no “{text}”.", value.place, suggestion)
+        raise fault(
+            "%(key)s: knows no “%(text)s”.", value.place, suggestion, key=term.field, text=text
+        )
 
     def fields_offered(self) -> list[str]:
         """Names that may stand before a colon."""

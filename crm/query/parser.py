@@ -70,8 +70,8 @@ def parse(text: str) -> Node:
     """The query that `text` asks; raises `QueryError`. An empty text asks for everybody."""
     if len(text) > MAX_TEXT:
         raise QueryError(
-            f"A query has at most {MAX_TEXT} characters; this one has {len(text)}.",
-            position=MAX_TEXT, length=len(text) - MAX_TEXT,
+            "A query has at most %(most)s characters; this one has %(text)s.",
+            position=MAX_TEXT, length=len(text) - MAX_TEXT, most=MAX_TEXT, text=len(text)
         )  # fmt: skip
     for position, character in enumerate(text):
         if character == "\x00" or "\ud800" <= character <= "\udfff":
@@ -86,12 +86,12 @@ def parse(text: str) -> Node:
     except UnexpectedToken as error:
         raise _strange_token(text, error.token) from error
     if depth(node) > MAX_DEPTH:
-        raise _fault(f"Conditions stand at most {MAX_DEPTH} deep.", Place(0, len(text)))
+        raise _fault("Conditions stand at most %(most)s deep.", Place(0, len(text)), most=MAX_DEPTH)
     amount = sum(len(term.values) for term in terms(node))
     if amount > MAX_TERMS:
         raise QueryError(
-            f"A query has at most {MAX_TERMS} conditions; this one has {amount}.",
-            position=0, length=len(text),
+            "A query has at most %(most)s conditions; this one has %(amount)s.",
+            position=0, length=len(text), most=MAX_TERMS, amount=amount
         )  # fmt: skip
     return node
 
@@ -114,7 +114,7 @@ class _Reader(Transformer[Token, Node]):
     def group(self, items: list[Any]) -> Node:
         node = _nodes(items)[0]
         if depth(node) > MAX_DEPTH:
-            raise _fault(f"Brackets stand at most {MAX_DEPTH} deep.", _place(items[0]))
+            raise _fault("Brackets stand at most %(most)s deep.", _place(items[0]), most=MAX_DEPTH)
         return node
 
     def rows(self, items: list[Any]) -> Node:
@@ -122,7 +122,7 @@ class _Reader(Transformer[Token, Node]):
         node = inside[0] if inside else All()
         place = _place(items[0])
         if depth(node) > MAX_DEPTH:
-            raise _fault(f"Brackets stand at most {MAX_DEPTH} deep.", place)
+            raise _fault("Brackets stand at most %(most)s deep.", place, most=MAX_DEPTH)
         return Rows(items[0][:-1].lower(), node, Place(place.position, place.length - 1))
 
     def term(self, items: list[Any]) -> Node:
@@ -157,7 +157,9 @@ def _term(token: Token) -> Term:
     head, dot, tail = name.partition(".")
     start = place.position + len(name) + 1
     if not rest:
-        raise _fault(f"Write a value right after {name}: (without a blank between).", place)
+        raise _fault(
+            "Write a value right after %(called)s: (without a blank between).", place, called=name
+        )
     pieces = [
         (match, Place(start + match.start(), match.end() - match.start()))
         for match in VALUE.finditer(rest)
@@ -202,8 +204,8 @@ def _place(token: Token) -> Place:
     return Place(start, len(token))
 
 
-def _fault(message: str, place: Place) -> QueryError:
-    return QueryError(message, position=place.position, length=place.length)
+def _fault(message: str, place: Place, **values: Any) -> QueryError:
+    return QueryError(message, position=place.position, length=place.length, **values)
 
 
 def _strange_sign(text: str, position: int) -> QueryError:
@@ -223,7 +225,9 @@ def _strange_token(text: str, token: Token) -> QueryError:
         if opened is not None:
             return QueryError("This bracket is never closed.", position=opened, length=1)
         place = _last_word(text)
-        return _fault(f"Something must follow “{text[place.position :].strip()}”.", place)
+        return _fault(
+            "Something must follow “%(text)s”.", place, text=text[place.position :].strip()
+        )
     messages = {
         "RPAR": "There is nothing to close here.",
         "OR": "“or” stands between two conditions.",

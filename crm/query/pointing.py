@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from crm.core.errors import Invalid
 from crm.query.errors import QueryError, UnknownValue, nearest
@@ -37,6 +38,8 @@ def colon(name: str) -> str:
     return f"{name}:" if name else ""
 
 
-def fault(message: str, place: Place, suggestion: str = "") -> QueryError:
+def fault(message: str, place: Place, suggestion: str = "", **values: Any) -> QueryError:
     """The error of the word at that place."""
-    return QueryError(message, position=place.position, length=place.length, suggestion=suggestion)
+    return QueryError(
+        message, position=place.position, length=place.length, suggestion=suggestion, **values
+    )

@@ -45,9 +45,10 @@ def split(rows: QueryRows, node: Rows) -> tuple[Node, list[Term]]:
     for term in terms(single):
         if term.field in keys:
             raise QueryError(
-                f"{term.field}: counts all rows together; write it beside the other conditions "
-                f"of {node.name}(…), not after a minus or within brackets.",
-                position=term.place.position, length=term.place.length,
+                "%(key)s: counts all rows together; write it beside the other conditions of "
+                "%(row)s(…), not after a minus or within brackets.",
+                position=term.place.position, length=term.place.length, key=term.field,
+                row=node.name,
             )  # fmt: skip
     return single, totals
 

@@ -44,7 +44,7 @@ def read(
     if isinstance(value, Range) and field.kind is FieldKind.ANY:
         return _either(value, at)
     if isinstance(value, Range):
-        raise Invalid(f"{field.key}: takes no range.")
+        raise Invalid("%(key)s: takes no range.", key=field.key)
     return FieldMatch(value.text, value.text, exact=value.quoted)
 
 
@@ -62,7 +62,7 @@ def _numbers(value: One | Range, number_of: Callable[[One], Any]) -> FieldMatch:
 def _number(value: One) -> int:
     digits = value.text.removeprefix("-")
     if not digits.isdecimal():
-        raise Invalid(f"“{value.text}” is not a whole number.")
+        raise Invalid("“%(text)s” is not a whole number.", text=value.text)
     if len(digits) > 10 or int(digits) > LARGEST:
         raise Invalid("That number is too large.")
     return int(value.text)
@@ -71,7 +71,7 @@ def _number(value: One) -> int:
 def _amount(value: One) -> Decimal:
     match = AMOUNT.fullmatch(value.text)
     if match is None:
-        raise Invalid(f"“{value.text}” is not a number such as 12 or 12.50.")
+        raise Invalid("“%(text)s” is not a number such as 12 or 12.50.", text=value.text)
     return -Decimal(match[1]) if value.text.startswith("-") else Decimal(match[1])
 
 
@@ -88,7 +88,7 @@ def _choices(field: QueryField, value: One | Range, choices: Mapping[str, Any]) 
         key = _choice(field, value, choices)
         return FieldMatch(key, key)
     if not field.ordered:
-        raise Invalid(f"The values of {field.key}: have no order; list them with commas.")
+        raise Invalid("The values of %(key)s: have no order; list them with commas.", key=field.key)
     low = _choice(field, value.low, choices) if value.low else None
     high = _choice(field, value.high, choices) if value.high else None
     order = list(choices)
@@ -106,7 +106,10 @@ def _choice(field: QueryField, value: One, choices: Mapping[str, Any]) -> str:
         if plain(str(label)) == wanted:
             return key
     raise UnknownValue(
-        f"{field.key}: knows no “{value.text}”.", [*choices, *map(str, choices.values())]
+        "%(key)s: knows no “%(text)s”.",
+        [*choices, *map(str, choices.values())],
+        key=field.key,
+        text=value.text,
     )
 
 
@@ -150,14 +153,16 @@ def age_of(value: One, at: datetime) -> datetime | None:
         last = calendar.monthrange(year, month + 1)[1]
         return at.replace(year=year, month=month + 1, day=min(at.day, last))
     except (ValueError, OverflowError) as error:
-        away = "far ahead" if match[1] else "long ago"
-        raise Invalid(f"“{value.text}” is too {away}.") from error
+        message = "“%(text)s” is too far ahead." if match[1] else "“%(text)s” is too long ago."
+        raise Invalid(message, text=value.text) from error
 
 
 def _day(value: One) -> tuple[datetime, datetime]:
     """The first moment of a day, month or year, and that of the next one."""
     match = DAY.fullmatch(value.text)
-    wrong = Invalid(f"“{value.text}” is neither a date such as 2026-05-31 nor an age such as 90d.")
+    wrong = Invalid(
+        "“%(text)s” is neither a date such as 2026-05-31 nor an age such as 90d.", text=value.text
+    )
     if match is None:
         raise wrong
     year, month, day = (int(part) if part else None for part in match.groups())

@@ -19,6 +19,8 @@ from flask_babel import Babel, format_date, format_time, get_locale
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 
+from crm.core.errors import in_words
+
 LANGUAGES = {"en": "English", "es": "Español"}
 """Languages the pages are written in. Content may be written in any of `CONTENT_LANGUAGES`."""
 
@@ -78,6 +80,7 @@ def init_app(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compiled)
     babel.init_app(app, locale_selector=choose_language)  # type: ignore[no-untyped-call]
     app.jinja_env.filters["datetimeformat"] = moment_words
+    app.jinja_env.filters["in_words"] = in_words
 
     @app.before_request
     def keep_choice() -> None:

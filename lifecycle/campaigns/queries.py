@@ -43,7 +43,7 @@ def load_campaign(session: Session, key: str, *, lock: bool = False) -> Campaign
         statement = statement.with_for_update().execution_options(populate_existing=True)
     campaign = session.scalars(statement).one_or_none()
     if campaign is None:
-        raise NotFound(f"There is no campaign {key[:80]!r}.")
+        raise NotFound("There is no campaign “%(key)s”.", key=key[:80])
     return campaign
 
 

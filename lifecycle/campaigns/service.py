@@ -91,7 +91,7 @@ def _check(session: Session, draft: Draft, *, by: Viewer, at: datetime) -> None:
 
 def _must_be(campaign: Campaign, *states: CampaignState) -> None:
     if campaign.state not in states:
-        raise Conflict(f"The campaign is {campaign.state.value}; this is no longer possible.")
+        raise Conflict("The campaign has moved on; this is no longer possible.")
 
 
 def write(

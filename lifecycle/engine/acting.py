@@ -82,7 +82,7 @@ def _queue(session: Session, group: Group, step: Send, ids: Sequence[int], at: d
     key, number = step.pinned
     version = content_version(session, key, number)
     if version is None:
-        raise NotFound(f"There is no content called “{step.content}”.")
+        raise NotFound("There is no content called “%(content)s”.", content=step.content)
     expires_at = at + timedelta(seconds=step.expires)
     rows: Any = select(Enrollment.alumnus_id, run_key(group).label("key")).where(
         Enrollment.id == these(ids)
@@ -128,7 +128,7 @@ def _enroll(
     journey = find_journey(session, step.journey)
     version = live_version(session, journey) if journey else None
     if journey is None or version is None:
-        raise NotFound(f"There is no journey called “{step.journey}”.")
+        raise NotFound("There is no journey called “%(journey)s”.", journey=step.journey)
     if journey.state is not JourneyState.LIVE:
         return dict.fromkeys(ids, Told("not_entered", journey.state.value))
     document = document_of(version)

@@ -32,7 +32,7 @@ def enter_by_hand(
     journey = load_journey(session, key, lock=True)
     version = live_version(session, journey)
     if version is None or journey.state is not JourneyState.LIVE:
-        raise Conflict(f"The journey “{journey.key}” takes nobody in: it is {journey.state.value}.")
+        raise Conflict("The journey “%(key)s” takes nobody in now.", key=journey.key)
     document = document_of(version)
     why = kept_out(session, document, journey_id=journey.id, at=at)
     name = entry_key(document, journey_id=journey.id, at=at)

@@ -68,7 +68,7 @@ def load_journey(session: Session, key: str, *, lock: bool = False) -> Journey:
     """The journey of that key; `NotFound` if there is none."""
     journey = find_journey(session, key, lock=lock)
     if journey is None:
-        raise NotFound(f"There is no journey called “{key[:60]}”.")
+        raise NotFound("There is no journey called “%(key)s”.", key=key[:60])
     return journey
 
 
@@ -92,7 +92,9 @@ def load_version(session: Session, journey: Journey, number: int) -> JourneyVers
     )
     version = session.scalars(statement).one_or_none()
     if version is None:
-        raise NotFound(f"The journey “{journey.key}” has no version {number}.")
+        raise NotFound(
+            "The journey “%(key)s” has no version %(number)s.", key=journey.key, number=number
+        )
     return version
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -17,7 +18,7 @@ from crm.mail.reasons import sentence
 from crm.query.sentence import said
 from lifecycle.journeys import queries, service
 from lifecycle.journeys.comparing import comparisons
-from lifecycle.journeys.forms import JourneyForm
+from lifecycle.journeys.forms import JourneyForm, TryForm
 from lifecycle.journeys.models import EnrollmentState, Journey, JourneyVersion
 from lifecycle.journeys.reading import LARGEST
 from lifecycle.journeys.starters import starter_text, starters
@@ -57,8 +58,14 @@ def index() -> str:
 @requires(Permission.JOURNEYS_EDIT)
 def new() -> str:
     """Write a journey, from nothing, from a starter or from what is live."""
-    form = JourneyForm(text=_text_to_start_from())
-    return render_template("lifecycle/journeys/edit.html", form=form, problems=[])
+    return _editor(JourneyForm(text=_text_to_start_from()))
+
+
+def _editor(form: JourneyForm, problems: Sequence[str] = ()) -> str:
+    """The text of a journey, what is wrong with it, and a place to try a query."""
+    return render_template(
+        "lifecycle/journeys/edit.html", form=form, problems=problems, tried=TryForm(formdata=None)
+    )
 
 
 def _text_to_start_from() -> str:
@@ -101,8 +108,7 @@ def check() -> Any:
 
 def _refused(form: JourneyForm, error: Refused) -> tuple[str, int]:
     db.session.rollback()
-    page = render_template("lifecycle/journeys/edit.html", form=form, problems=error.problems)
-    return page, 422
+    return _editor(form, error.problems), 422
 
 
 @bp.post("/publish")

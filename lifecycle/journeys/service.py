@@ -178,7 +178,9 @@ def _change(
     at: datetime,
 ) -> None:
     if journey.state not in known:
-        raise Conflict(f"The journey “{journey.key}” is {journey.state.value} already.")
+        raise Conflict(
+            "The journey “%(key)s” has moved on; this is no longer possible.", key=journey.key
+        )
     journey.state = state
     audit.record(session, state.value, kind="journey", key=journey.key, by=by, at=at)
     session.flush()

@@ -46,20 +46,31 @@ def upgrade() -> None:
     connection = op.get_bind()
     topic = sa.text(
         "insert into topic (key, label, description, basis, position) values (:k, :l, :d, :b, :p)"
+        " on conflict (key) do nothing"
     )
     for position, (key, label, description, basis) in enumerate(TOPICS):
         connection.execute(topic, {"k": key, "l": label, "d": description, "b": basis, "p": position})
-    way = sa.text("insert into way (key, label, offered, position) values (:k, :l, true, :p)")
+    way = sa.text(
+        "insert into way (key, label, offered, position) values (:k, :l, true, :p)"
+        " on conflict (key) do nothing"
+    )
     for position, (key, label) in enumerate(WAYS):
         connection.execute(way, {"k": key, "l": label, "p": position})
-    subject = sa.text("insert into subject (key, label, position) values (:k, :l, :p)")
+    subject = sa.text(
+        "insert into subject (key, label, position) values (:k, :l, :p) on conflict (key) do nothing"
+    )
     for position, (key, label) in enumerate(SUBJECTS):
         connection.execute(subject, {"k": key, "l": label, "p": position})
 
 
 def downgrade() -> None:
+    """Takes the words out that nothing names; the others stay, and the way up finds them there."""
+    connection = op.get_bind()
     for table, rows in (("subject", SUBJECTS), ("way", WAYS), ("topic", TOPICS)):
-        keys = [row[0] for row in rows]
-        op.get_bind().execute(
-            sa.text(f"delete from {table} where key = any(:keys)"), {"keys": keys}
-        )
+        delete = sa.text(f"delete from {table} where key = :key")
+        for key, *_ in rows:
+            try:
+                with connection.begin_nested():
+                    connection.execute(delete, {"key": key})
+            except sa.exc.IntegrityError:
+                continue

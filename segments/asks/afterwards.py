@@ -77,9 +77,11 @@ def _attended(
     if not Decimal() < hours <= MOST_HOURS:
         raise Invalid("Give the hours as a number up to 24.", field="hours")
     if not 0 <= pupils <= MOST_PUPILS:
-        raise Invalid(f"Give the pupils reached, from 0 to {MOST_PUPILS}.", field="pupils")
+        raise Invalid(
+            "Give the pupils reached, from 0 to %(most)s.", field="pupils", most=MOST_PUPILS
+        )
     if len(feedback) > MAX_FEEDBACK:
-        raise Invalid(f"Use at most {MAX_FEEDBACK} characters.", field="feedback")
+        raise Invalid("Use at most %(most)s characters.", field="feedback", most=MAX_FEEDBACK)
     commitment.state = CommitmentState.ATTENDED
     commitment.hours, commitment.pupils, commitment.feedback = hours, pupils, feedback.strip()
     record(

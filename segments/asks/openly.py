@@ -47,7 +47,7 @@ def ask_openly(
     """
     way = session.get(Way, way_key)
     if way is None:
-        raise NotFound(f"There is no way to help called “{way_key}”.")
+        raise NotFound("There is no way to help called “%(way_key)s”.", way_key=way_key)
     found = who.subquery("who")
     margin = chosen(session, AgeRule).margin_years
     obstacles = person_obstacles(way_key, today=local_day(at, None), at=at, margin_years=margin)

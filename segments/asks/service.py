@@ -65,7 +65,7 @@ def send_wave(
     if locked.state not in ASKABLE:
         raise Conflict("Nobody can be asked for this request as it stands.")
     if not 1 <= len(candidates) <= MOST_IN_A_WAVE:
-        raise Invalid(f"Choose 1 to {MOST_IN_A_WAVE} people to ask.", field="people")
+        raise Invalid("Choose 1 to %(most)s people to ask.", field="people", most=MOST_IN_A_WAVE)
     if places_left(session, locked) < 1:
         raise Conflict("All places are filled.")
     need = need_of(session, locked, at)

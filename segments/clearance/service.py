@@ -38,7 +38,8 @@ def record_clearance(
     longest = expiry(level, granted_on)
     expires_on = expires_on or longest
     if not granted_on < expires_on <= longest:
-        raise Invalid(f"Choose a day after it was granted, at most {longest}.", field="expires_on")
+        message = "Choose a day after it was granted, at most %(longest)s."
+        raise Invalid(message, field="expires_on", longest=longest)
     if by.school_ids is not None and school_id not in by.school_ids:
         raise NotAllowed("You can record clearance for the schools that you look after.")
     clearance = Clearance(

@@ -46,13 +46,15 @@ class Draft:
 def check(draft: Draft, at: datetime) -> None:
     """Raise `Invalid` with the field at fault if the values cannot be a request at this moment."""
     if not 1 <= draft.pupils <= MOST_PUPILS:
-        raise Invalid(f"Give a number of pupils from 1 to {MOST_PUPILS}.", field="pupils")
+        raise Invalid(
+            "Give a number of pupils from 1 to %(most)s.", field="pupils", most=MOST_PUPILS
+        )
     if not 1 <= draft.places <= MOST_PLACES:
-        raise Invalid(f"Ask for 1 to {MOST_PLACES} people.", field="places")
+        raise Invalid("Ask for 1 to %(most)s people.", field="places", most=MOST_PLACES)
     if len(draft.title) > MAX_TITLE:
-        raise Invalid(f"Use at most {MAX_TITLE} characters.", field="title")
+        raise Invalid("Use at most %(most)s characters.", field="title", most=MAX_TITLE)
     if len(draft.note) > MAX_NOTE:
-        raise Invalid(f"Use at most {MAX_NOTE} characters.", field="note")
+        raise Invalid("Use at most %(most)s characters.", field="note", most=MAX_NOTE)
     if draft.language is not None and draft.language not in CONTENT_LANGUAGES:
         raise Invalid("Choose one of the languages.", field="language")
     for name in ("title", "note"):
@@ -66,7 +68,7 @@ def check_slots(slots: Iterable[Slot], at: datetime) -> None:
     """Raise `Invalid` unless there are one to three different times that can still be met."""
     slots = list(slots)
     if not 1 <= len(slots) <= MOST_DATES:
-        raise Invalid(f"Give one to {MOST_DATES} dates.", field="dates")
+        raise Invalid("Give one to %(most)s dates.", field="dates", most=MOST_DATES)
     if len({slot.starts_at for slot in slots}) < len(slots):
         raise Invalid("Two of the dates are the same.", field="dates")
     for slot in slots:

@@ -137,11 +137,17 @@ def _checked(session: Session, draft: Draft, by: Viewer, at: datetime) -> str:
     ways = {way.key: way for way in way_choices(session)}
     way = ways.get(draft.way_key)
     if way is None:
-        raise Invalid(f"Choose one of the ways to help: {', '.join(ways)}.", field="way")
+        raise Invalid(
+            "Choose one of the ways to help: %(ways)s.", field="way", ways=", ".join(ways)
+        )
     subjects = {subject.key: subject for subject in subject_choices(session)}
     subject = subjects.get(draft.subject_key or "")
     if draft.subject_key is not None and subject is None:
-        raise Invalid(f"Choose one of the subjects: {', '.join(subjects)}.", field="subject")
+        raise Invalid(
+            "Choose one of the subjects: %(subjects)s.",
+            field="subject",
+            subjects=", ".join(subjects),
+        )
     return draft.title.strip() or (f"{way.label}: {subject.label}" if subject else way.label)
 
 

@@ -24,18 +24,20 @@ def in_segment(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
     """Kept by a frozen segment, or meant by the query of a dynamic one, compiled in its place."""
     segment = load_segment(context.session, match.low)
     if segment.key in context.trail:
-        raise Invalid(f"The segment “{segment.key}” would contain itself.")
+        raise Invalid("The segment “%(key)s” would contain itself.", key=segment.key)
     if segment.kind is SegmentKind.FROZEN:
         return exists().where(
             SegmentMember.segment_id == segment.id, SegmentMember.alumnus_id == Alumnus.id
         )
     if len(context.trail) >= MAX_DEPTH:
-        raise Invalid(f"Segments stand at most {MAX_DEPTH} deep in one another.")
+        raise Invalid("Segments stand at most %(most)s deep in one another.", most=MAX_DEPTH)
     inside = replace(context, trail=(*context.trail, segment.key))
     try:
         return compile_query(segment.query, inside).condition
     except QueryError as error:
-        raise Invalid(f"In the segment “{segment.key}”: {error}") from error
+        raise Invalid(
+            "In the segment “%(key)s”: %(error)s", key=segment.key, error=error
+        ) from error
 
 
 def _choices(session: Session) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ def line_of(
     try:
         compiled = compile_query(f"segment:{segment.key}", QueryContext(session, viewer, at))
     except QueryError as error:
-        return SegmentLine(segment, author, fault=error.message)
+        return SegmentLine(segment, author, fault=error.wrong)
     count, more = count_up_to(session, compiled, COUNTED)
     return SegmentLine(segment, author, count, more)
 

@@ -111,7 +111,7 @@ def delete_segment(session: Session, segment: Segment, *, by: Viewer, at: dateti
     _allowed(by, segment)
     if uses := uses_of(session, segment.key):
         labels = ", ".join(label for label, _ in uses[:5])
-        raise Conflict(f"It is used by {labels}. Change that first.")
+        raise Conflict("It is used by %(labels)s. Change that first.", labels=labels)
     session.execute(delete(SegmentMember).where(SegmentMember.segment_id == segment.id))
     _note(session, "segment.deleted", segment, by=by, at=at, name=segment.name, query=segment.query)
     session.delete(segment)
@@ -121,7 +121,7 @@ def delete_segment(session: Session, segment: Segment, *, by: Viewer, at: dateti
 def _name(name: str) -> str:
     text = " ".join("".join(c if c >= " " else " " for c in name).split())
     if not text or len(text) > MAX_NAME:
-        raise Invalid(f"A name has 1 to {MAX_NAME} characters.", field="name")
+        raise Invalid("A name has 1 to %(most)s characters.", field="name", most=MAX_NAME)
     return text
 
 

@@ -26,7 +26,9 @@ def percent(match: FieldMatch) -> Condition:
 def _chance(match: FieldMatch, context: QueryContext) -> Condition:
     ways = choices_of(Way)(context.session)
     if match.name not in ways:
-        raise UnknownValue(f"There is no way to help “{match.name}”.", ways, name=match.name)
+        raise UnknownValue(
+            "There is no way to help “%(called)s”.", ways, name=match.name, called=match.name
+        )
     mine = Score.alumnus_id == Alumnus.id, Score.way_key == match.name
     return exists().where(*mine, percent(match))
 

@@ -215,7 +215,7 @@ def live_model(session: Session, way_key: str) -> tuple[int, Learnt] | None:
 
 def _loaded(record: PropensityModel) -> Learnt:
     if hashlib.sha256(record.body).hexdigest() != record.sha256:
-        raise Invalid(f"model {record.id} is not what was registered; train it again")
+        raise Invalid("model %(id)s is not what was registered; train it again", id=record.id)
     return _read(record.sha256, record.body)
 
 

@@ -13,6 +13,7 @@ from tests.factories import Make
 FAMILIES = {
     "test_a_query_is_completed_by_keyboard": "Keyling",
     "test_the_builder_reads_a_text_and_writes_it_back": "Readling",
+    "test_a_query_is_tried_beside_a_journey": "Triedling",
     "test_the_builder_works_on_a_phone_without_a_script": "Phoneling",
 }
 
@@ -108,3 +109,15 @@ def test_the_builder_works_on_a_phone_without_a_script(
     expect(page.locator("#query-preview")).to_contain_text("2 people")
     page.get_by_role("button", name="Show these people").click()
     expect(page.get_by_label("Name or query")).to_have_value("phoneling -way:mentor")
+
+
+def test_a_query_is_tried_beside_a_journey(
+    coordinator: int, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(user_id=coordinator)
+    page.goto("/journeys/new")
+    tried = page.get_by_label("Try a query")
+    tried.fill("triedling class:2001")
+    expect(page.locator("#query-preview")).to_contain_text("1 person")
+    tried.fill("clas:2011")
+    expect(page.locator("#query-preview")).to_contain_text("Did you mean class:?")

@@ -63,11 +63,11 @@ def test_of_two_invitations_the_latest_word_counts_once_and_unmerging_is_exact(
     before, told = rows(session), figures(session, event)
     done = merge(session, kept.id, gone.id, at=make.at + 5 * MINUTE, by=SYSTEM)
     assert invitation(session, event, kept).answer is stays
-    mine = invitation_of(session, event.id, {kept.id, gone.id})
-    assert mine is not None
-    assert mine.alumnus_id == kept.id
+    one = invitation_of(session, event.id, {kept.id, gone.id})
+    assert one is not None
+    assert one.alumnus_id == kept.id
     assert figures(session, event)["invited"] == 1
-    assert taken(session, event.id) == (mine.party if stays is Answer.COMING else 0)
+    assert taken(session, event.id) == (one.party if stays is Answer.COMING else 0)
     unmerge(session, done.id, at=make.at + 6 * MINUTE, by=SYSTEM)
     assert rows(session) == before
     assert figures(session, event) == told

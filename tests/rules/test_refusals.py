@@ -1,0 +1,129 @@
+"""Every refusal that a page can show is said in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from crm.core.errors import HomecomingError, Invalid, Refused
+from tests.rules.test_translations import ROOT, known_in_spanish
+
+PACKAGES = ("crm", "segments", "lifecycle")
+GETTEXT = {"_", "gettext", "ngettext", "lazy_gettext"}
+MAKERS = {"fault", "_fault"}
+"""Functions that make a refusal of the sentence that they are given."""
+ELSEWHERE = {
+    "cli.py": "said at a terminal",
+    "crm/core/embedded": "said at a terminal, before there is a page",
+    "crm/core/migrations.py": "said at a terminal, before there is a page",
+    "crm/imports/mapping.py": "about a file of settings that the command is given",
+    "crm/mail/inbound.py": "said to the mail provider",
+    "crm/mail/sendgrid.py": "kept with the message, for whoever runs the program",
+    "crm/mail/transport.py": "said to the log",
+    "crm/mail/webhook.py": "said to the mail provider",
+}
+
+
+def kinds_of(kind: type[HomecomingError]) -> Iterator[type[HomecomingError]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from kinds_of(inner)
+
+
+def refusals(tree: ast.AST) -> Iterator[ast.expr]:
+    """What is said by each refusal made in a module; files' faults (`Refused`) name their place."""
+    said = {kind.__name__ for kind in kinds_of(HomecomingError)} | MAKERS
+    said -= {kind.__name__ for kind in kinds_of(Refused)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name in said:
+                yield node.args[0]
+
+
+def variables(tree: ast.AST) -> dict[str, list[ast.expr]]:
+    """What is assigned to each name in a module."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+                for name in names:
+                    found.setdefault(name, []).append(node.value)
+    return found
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """The sentences in an expression that nobody translated; "" for one that nobody could."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GETTEXT:
+        return
+    if isinstance(node, ast.JoinedStr):
+        prose = [v.value for v in node.values if isinstance(v, ast.Constant)]
+        if any(any(c.isalpha() for c in str(piece)) for piece in prose):
+            yield ""
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value[1:]:
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from texts(child)
+
+
+def said_in(source: str) -> list[str]:
+    """The untranslated sentences of the refusals of a module."""
+    tree = ast.parse(source)
+    known, found = variables(tree), []
+    for message in refusals(tree):
+        found += list(texts(message))
+        for inner in ast.walk(message):
+            if isinstance(inner, ast.Name):
+                for value in known.get(inner.id, ()):
+                    found += list(texts(value))
+    return found
+
+
+def modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if not any(name.startswith(place) or path.name == place for place in ELSEWHERE):
+                yield path
+
+
+def test_every_refusal_of_a_page_is_in_the_catalogue() -> None:
+    known, wrong, count = known_in_spanish(), [], 0
+    for path in modules():
+        for text in said_in(path.read_text()):
+            count += 1
+            if text not in known:
+                wrong.append(f"{path.relative_to(ROOT)}: {text or 'put together of pieces'}")
+    assert count > 150
+    assert wrong == []
+
+
+def test_an_untranslated_refusal_would_be_found() -> None:
+    assert said_in('raise Conflict("Nobody ever said this.")') == ["Nobody ever said this."]
+    assert said_in('raise Invalid(f"At most {n} of them.", field="x")') == [""]
+    assert said_in('wrong = "Not that."\nraise NotFound(wrong)') == ["Not that."]
+    assert said_in('words = {1: "Not it."}\nraise fault(words.get(1), place)') == ["Not it."]
+    assert said_in('raise Conflict(_("Said in words."))') == []
+    assert said_in('raise Refused(["a.csv: is empty."])') == []
+
+
+def test_a_refusal_is_said_in_the_language_of_its_reader(app: Flask) -> None:
+    refusal = Invalid("Use at most %(most)s characters.", field="note", most=30)
+    assert str(refusal) == "Use at most 30 characters."
+    with app.test_request_context("/?lang=es"):
+        assert str(refusal) == "Use como máximo 30 caracteres."
+
+
+def test_pages_refuse_in_spanish(coordinator: FlaskClient) -> None:
+    coordinator.get("/?lang=es")
+    assert "No existe ese par, o ya se decidió." in coordinator.get("/duplicates/1/2").text
+    asked = coordinator.get("/people?q=clas:2015").text
+    assert "No existe el campo “clas”. ¿Quiso decir class:?" in asked
+    assert "Este paréntesis nunca se cierra." in coordinator.get("/people?q=(ada").text
+    assert "el nombre de un campo" not in asked
