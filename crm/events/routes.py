@@ -57,42 +57,40 @@ def index() -> str:
 @requires(Permission.EVENTS_EDIT)
 def new() -> Any:
     """Plan an event."""
-    form, session, viewer = EventForm(), db.session(), current_viewer()
-    form.offer(session, viewer, None)
-    if form.validate_on_submit():
-        try:
-            event = service.create(session, form.plan(None), by=viewer, at=clock.now())
-        except Invalid as error:
-            session.rollback()
-            form.place_error(error)
-        else:
-            session.commit()
-            flash(_("Kept as a draft. Open it when it may be answered."))
-            return redirect(url_for("events.detail", key=event.key), 303)
-    shown = render_template("crm/events/edit.html", form=form, event=None)
-    return shown, 422 if form.errors else 200
+    return _planned(EventForm(), None, _("Kept as a draft. Open it when it may be answered."))
 
 
 @bp.route("/<key>/edit", methods=["GET", "POST"])
 @requires(Permission.EVENTS_EDIT)
 def edit(key: str) -> Any:
     """Change an event."""
-    session, viewer = db.session(), current_viewer()
-    event = load_event(session, viewer, key, lock=request.method == "POST")
-    form = EventForm(data=form_values(event))
+    event = load_event(db.session(), current_viewer(), key, lock=request.method == "POST")
+    return _planned(EventForm(data=form_values(event)), event, _("Saved."))
+
+
+def _planned(form: EventForm, event: Event | None, done: str) -> Any:
+    """The form of a new event or of one that is there, until what it says can be kept."""
+    session, viewer, at = db.session(), current_viewer(), clock.now()
     form.offer(session, viewer, event)
     if form.validate_on_submit():
         try:
-            service.edit(session, event, form.plan(event), by=viewer, at=clock.now())
+            if event is None:
+                kept = service.create(session, form.plan(None), by=viewer, at=at)
+            else:
+                service.edit(session, kept := event, form.plan(event), by=viewer, at=at)
         except Invalid as error:
             session.rollback()
             form.place_error(error)
         else:
             session.commit()
-            flash(_("Saved."))
-            return redirect(url_for("events.detail", key=key), 303)
+            flash(done)
+            return _page_of(kept.key)
     shown = render_template("crm/events/edit.html", form=form, event=event)
     return shown, 422 if form.errors else 200
+
+
+def _page_of(key: str) -> Any:
+    return redirect(url_for("events.detail", key=key), 303)
 
 
 @bp.get("/<key>")
@@ -148,7 +146,7 @@ def move(key: str) -> Any:
     done = verb[0](db.session(), event, by=current_viewer(), at=clock.now())
     db.session.commit()
     flash(verb[1](done))
-    return redirect(url_for("events.detail", key=key), 303)
+    return _page_of(key)
 
 
 @bp.get("/<key>/invite")
@@ -199,7 +197,7 @@ def invite(key: str) -> Any:
         ngettext("%(num)s person is invited.", "%(num)s people are invited.", done.new)
         + (" " + _("%(n)s were invited before.", n=done.already) if done.already else "")
     )
-    return redirect(url_for("events.detail", key=key), 303)
+    return _page_of(key)
 
 
 @bp.get("/<key>/people")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -114,72 +116,74 @@ def progress(import_id: int) -> str:
     return render_template("crm/imports/_progress.html", run=run, stuck=stuck)
 
 
+@contextmanager
+def _held(import_id: int) -> Iterator[tuple[Session, ImportRun]]:
+    """An import whose row is locked: what is done to it is committed at the end."""
+    session = db.session()
+    yield session, queries.load_run(session, import_id, lock=True)
+    session.commit()
+
+
+def _page_of(import_id: int) -> Any:
+    return redirect(url("imports.detail", import_id=import_id), 303)
+
+
 @bp.post("/<int:import_id>/mapping")
 @requires(Permission.IMPORT)
 def choose(import_id: int) -> Any:
     """Read the columns otherwise, and remember it for the next file with such columns."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    layout = request.form.get("layout", "auto")
-    columns = directions_from(request.form, remembered.header_of(run))
-    asked = uploads.asked_of(run)
-    uploads.choose(session, run, layout=layout, directions=replace(asked, columns=columns))
-    if request.form.get("remember"):
-        sender = request.form.get("sender", "")
-        remembered.remember(session, run, name=sender, by=current_viewer(), at=clock.now())
-    session.commit()
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    with _held(import_id) as (session, run):
+        layout = request.form.get("layout", "auto")
+        columns = directions_from(request.form, remembered.header_of(run))
+        asked = uploads.asked_of(run)
+        uploads.choose(session, run, layout=layout, directions=replace(asked, columns=columns))
+        if request.form.get("remember"):
+            sender = request.form.get("sender", "")
+            remembered.remember(session, run, name=sender, by=current_viewer(), at=clock.now())
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/mapping/<int:mapping_id>")
 @requires(Permission.IMPORT)
 def use_mapping(import_id: int, mapping_id: int) -> Any:
     """Read the columns as they were read before."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    mapping = remembered.load(session, mapping_id)
-    remembered.use(session, run, mapping, at=clock.now())
-    session.commit()
+    with _held(import_id) as (session, run):
+        mapping = remembered.load(session, mapping_id)
+        remembered.use(session, run, mapping, at=clock.now())
     flash(_("The columns are read as remembered for %(name)s.", name=mapping.name))
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/meanings")
 @requires(Permission.IMPORT)
 def tell_meanings(import_id: int) -> Any:
     """Say which schools and statuses the file means, and check it again."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    directions = meanings_from(request.form, run, sure_names(session))
-    uploads.choose(session, run, layout=run.layout or "auto", directions=directions)
-    background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
-    session.commit()
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    with _held(import_id) as (session, run):
+        directions = meanings_from(request.form, run, sure_names(session))
+        uploads.choose(session, run, layout=run.layout or "auto", directions=directions)
+        background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/partial")
 @requires(Permission.IMPORT)
 def partial(import_id: int) -> Any:
     """Check a file that breaks off, up to its last good line."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    uploads.take_partly(session, run, by=current_viewer(), at=clock.now())
-    background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
-    session.commit()
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    with _held(import_id) as (session, run):
+        uploads.take_partly(session, run, by=current_viewer(), at=clock.now())
+        background.enqueue(session, run, to=ImportState.CHECKING, by=current_viewer())
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/stop")
 @requires(Permission.IMPORT)
 def stop(import_id: int) -> Any:
     """Break off a check or an apply under way; nothing of it is kept."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    background.stop(session, run, by=current_viewer(), at=clock.now())
-    session.commit()
+    with _held(import_id) as (session, run):
+        background.stop(session, run, by=current_viewer(), at=clock.now())
     background.interrupt(session, import_id)
     flash(_("Stopped. Nothing of it was kept."))
-    return redirect(url("imports.detail", import_id=import_id), 303)
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/check")
@@ -197,21 +201,17 @@ def apply(import_id: int) -> Any:
 
 
 def _start(import_id: int, to: ImportState) -> Any:
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    background.enqueue(session, run, to=to, by=current_viewer())
-    session.commit()
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    with _held(import_id) as (session, run):
+        background.enqueue(session, run, to=to, by=current_viewer())
+    return _page_of(import_id)
 
 
 @bp.post("/<int:import_id>/cancel")
 @requires(Permission.IMPORT)
 def cancel(import_id: int) -> Any:
     """Give an import up and delete its file."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    uploads.cancel(session, run, by=current_viewer(), at=clock.now())
-    session.commit()
+    with _held(import_id) as (session, run):
+        uploads.cancel(session, run, by=current_viewer(), at=clock.now())
     uploads.forget_file(run)
     return redirect(url("imports.index"), 303)
 
@@ -220,11 +220,9 @@ def cancel(import_id: int) -> Any:
 @requires(Permission.IMPORT)
 def undo(import_id: int) -> Any:
     """Take back what an applied import did."""
-    session = db.session()
-    run = queries.load_run(session, import_id, lock=True)
-    undo_import(session, run, at=clock.now(), by=current_viewer())
-    session.commit()
-    return redirect(url("imports.detail", import_id=run.id), 303)
+    with _held(import_id) as (session, run):
+        undo_import(session, run, at=clock.now(), by=current_viewer())
+    return _page_of(import_id)
 
 
 @bp.get("/<int:import_id>/lines.csv")
