@@ -74,7 +74,7 @@ def poster(address: str, school: str) -> tuple[list[dict[str, str]], Markup]:
                 }
             )  # fmt: skip
     drawn = make_qr(address, error="m").svg_inline(
-        omitsize=True, light="#ffffff", dark="#000000", svgclass="hc-ticket", lineclass=None,
+        omitsize=True, light="#ffffff", dark="#000000", svgclass="hc-scan", lineclass=None,
         title=address,
     )  # fmt: skip
     return sheets, Markup(drawn)  # noqa: S704 - made of numbers and our own address

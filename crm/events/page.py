@@ -76,7 +76,7 @@ def qr_code(address: str) -> Markup:
     """An address as a drawn code, black on white also where the page is dark."""
     code = segno.make(address, micro=False, error="m")
     drawn = code.svg_inline(
-        omitsize=True, light="#ffffff", dark="#000000", svgclass="hc-ticket", lineclass=None,
+        omitsize=True, light="#ffffff", dark="#000000", svgclass="hc-scan", lineclass=None,
         title=_("The code of your ticket"),
     )  # fmt: skip
     return Markup(drawn)  # noqa: S704 - made of numbers

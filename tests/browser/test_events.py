@@ -63,7 +63,7 @@ def test_a_reunion_from_the_invitation_to_the_timeline(
     phone.get_by_label("Guests with you").select_option("2")
     press(phone, "Yes, I am coming")
     expect(phone.get_by_text("You are coming.", exact=True)).to_be_visible()
-    expect(phone.locator("svg.hc-ticket")).to_be_visible()
+    expect(phone.locator("svg.hc-scan")).to_be_visible()
     assert_fits(phone)
     phone.screenshot(path=artifacts / "event-ticket.png", full_page=True)
 
