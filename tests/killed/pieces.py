@@ -62,7 +62,7 @@ def torment(app: Flask, work: Work, chance: random.Random, some: int) -> dict[st
     faults += asked(app, work.faults, first, True)
     kills, points = 0, whole.steps
     # The last ones are the commit and what follows it.
-    chosen = [*chance.sample(range(1, points - 1), some), points - 1, points]
+    chosen = [*chance.choices(range(1, points - 1), k=some), points - 1, points]
     plans = [Plan(number=point) for point in chosen]
     plans += [Plan(after=chance.uniform(0, whole.took)) for _ in range(MOMENTS)]
     for plan in plans:
