@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 
 from crm.core.database import db
 from crm.core.embedded import EmbeddedServer
@@ -54,6 +56,23 @@ def throw_out(server: URL) -> Callable[[str], None]:
     return lambda name: run_sql(server, END_ALL.format(name=name)) and None
 
 
+def answers(url: URL) -> bool:
+    """Whether a server takes statements."""
+    try:
+        return bool(run_sql(url, "select 1"))
+    except OperationalError:
+        return False
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    """Wait for something for a minute at most."""
+    for _ in range(1_200):
+        if done():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
+
+
 @contextmanager
 def own_cluster() -> Iterator[Place]:
     """A PostgreSQL of the harness's own, whose restart is a crash and a recovery."""
@@ -62,15 +81,16 @@ def own_cluster() -> Iterator[Place]:
         server = EmbeddedServer(folder / "server", durable=False)
         server.acquire()
 
+        url = make_url(server.url)
+
         def restart(_: str) -> None:
-            data = next((folder / "server").rglob("postmaster.pid"), None)
-            if data is None:
-                raise RuntimeError("no server runs")
-            os.kill(int(data.read_text().splitlines()[0]), signal.SIGQUIT)
-            server.acquire()
+            data = Path(run_sql(url, "show data_directory")[0])
+            postmaster = int((data / "postmaster.pid").read_text().splitlines()[0])
+            os.kill(postmaster, signal.SIGQUIT)
+            # Brought back as soon as its last process is gone.
+            wait_until(lambda: server.acquire() is None and answers(url))
 
         try:
-            url = make_url(server.url)
             yield _prepared(url, folder, restart)
         finally:
             server.remove()

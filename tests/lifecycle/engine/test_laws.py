@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 from flask import Flask
@@ -23,7 +24,7 @@ from crm.interactions.service import record_many
 from crm.mail.content import Variant, save_content
 from crm.mail.delivery import deliver
 from crm.mail.models import Message, MessageState
-from lifecycle.engine import runner
+from lifecycle.engine import runner, taking_over
 from lifecycle.engine.service import advance
 from lifecycle.journeys import service
 from lifecycle.journeys.models import Enrollment, StepRun
@@ -48,6 +49,7 @@ FORKS = HEAD + (
     "  - {id: fork, branch: 'did:replied', yes: y, no: n}\n"
     '  - {id: "y", exit: heard}\n  - {id: "n", exit: silent}\n'
 )
+INSIDE = "select count(*) = 1500 from enrollment"
 HASH = """select md5(string_agg(concat_ws(':', e.alumnus_id, r.seq, r.step_no, r.outcome, r.reason,
     r.at), ',' order by e.alumnus_id, r.seq))
     from step_run r join enrollment e on e.id = r.enrollment_id"""
@@ -141,9 +143,10 @@ def outcomes(session: Session) -> dict[int, list[str]]:
 
 
 def test_publishing_over_and_over_while_ticks_run_takes_each_person_the_whole_way(
-    district: District,
+    district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four versions, each of which moves those inside, beside three workers that never rest."""
+    monkeypatch.setattr(taking_over, "BATCH", 100)
     number, over = 1_500, threading.Event()
     text_of = HEAD + "{}  - {{id: rest, wait: {}d}}\n  - {{id: end, exit: done}}\n"
     district.publish(text_of.format("", 3))
@@ -160,7 +163,13 @@ def test_publishing_over_and_over_while_ticks_run_takes_each_person_the_whole_wa
     workers = [threading.Thread(target=work) for _ in range(3)]
     for worker in workers:
         worker.start()
+    moved = "select count(*) from step_run where outcome = 'moved'"
     for version in range(3):
+        by_then = f"select ({moved} and reason like '%>{version + 1}') > 0" if version else INSIDE
+        for _ in range(500):
+            if faults or district.value(by_then):
+                break
+            sleep(0.02)
         new = "".join(f"  - {{id: n{n}, wait: 1d}}\n" for n in range(version + 1))
         with district.app.app_context():
             publish(db.session(), text_of.format(new, 4), TODAY, Takeover("move", "keep"))
@@ -177,6 +186,7 @@ def test_publishing_over_and_over_while_ticks_run_takes_each_person_the_whole_wa
     assert district.value(whole) == 0
     last = "select count(*) from enrollment e join journey_version v on v.id = e.version_id"
     assert district.value(f"{last} where v.no < 4") == 0
+    assert number < int(str(district.value(moved))) <= 3 * number
 
 
 def test_a_journey_paused_for_a_year_goes_on_with_everybody_and_sends_nothing_stale(
