@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from flask import g, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy import Label, func, select
 from sqlalchemy.orm import Session
 
-from crm.accounts.models import RolePermission, User, UserScope
+from crm.accounts.models import RolePermission, UserScope
 from crm.core import clock
 from crm.core.errors import NotAllowed
 from crm.core.viewer import Permission, Role, Viewer, permissions_of
@@ -20,6 +20,22 @@ from crm.schools.models import School
 from crm.web.errors import way_back
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Account(Protocol):
+    """What makes a viewer of an account."""
+
+    @property
+    def id(self) -> int:
+        """Its id."""
+
+    @property
+    def name(self) -> str:
+        """Whose it is."""
+
+    @property
+    def role(self) -> Role:
+        """What it is for."""
 
 
 def requires(
@@ -79,7 +95,9 @@ def role_changes(role: Any) -> Label[Any]:
     return select(pairs).where(RolePermission.role == role).scalar_subquery().label("changes")
 
 
-def viewer_for(session: Session, user: User, changes: Mapping[str, bool] | None = None) -> Viewer:
+def viewer_for(
+    session: Session, user: Account, changes: Mapping[str, bool] | None = None
+) -> Viewer:
     """The viewer that an account becomes, with its clusters resolved to schools.
 
     `changes` are the district's decisions about its role; they are read if not given.

@@ -28,9 +28,15 @@ FRESH = timedelta(minutes=15)
 NOTE_EVERY = timedelta(minutes=5)
 OPEN_FILES = frozenset({"static", "bootstrap.static"})
 
-# Every page of a signed-in account begins with this, so it is put together only once.
+# Every page of a signed-in account begins with this, so it is put together only once, and asks for
+# values instead of objects.
+COLUMNS = (
+    StaffSession.id.label("session_id"), StaffSession.created_at, StaffSession.seen_at,
+    StaffSession.expires_at, StaffSession.factor_at, User.id, User.name, User.role,
+    User.language, User.factor_asked_at, SecondFactor.user_id.label("factor"),
+)  # fmt: skip
 BY_TOKEN = (
-    select(StaffSession, User, SecondFactor.user_id.label("factor"), role_changes(User.role))
+    select(*COLUMNS, role_changes(User.role))
     .join(User, User.id == StaffSession.user_id)
     .outerjoin(
         SecondFactor,
@@ -56,7 +62,8 @@ def digest(token: str) -> str:
 class SignedIn(UserMixin):  # type: ignore[misc]
     """The account behind a request, as Flask-Login wants it."""
 
-    user: User
+    user_id: int
+    language: str
     session_id: int
     token: str
     viewer: Viewer
@@ -65,6 +72,11 @@ class SignedIn(UserMixin):  # type: ignore[misc]
     factor_at: datetime | None = None
     due_at: datetime | None = None
     """Until when a required second factor must be set up; None if none is wanted."""
+
+    @property
+    def user(self) -> User:
+        """The account itself."""
+        return db.session().get_one(User, self.user_id)
 
     def is_fresh(self, at: datetime) -> bool:
         """Whether the factor, if there is one, was given within the last quarter of an hour."""
@@ -105,33 +117,33 @@ def start_session(
 def load_session(session: Session, token: str, *, at: datetime) -> SignedIn | None:
     """The account behind a token, unless the session or the account has ended."""
     row = session.execute(BY_TOKEN, {"digest": digest(token), "half": False}).one_or_none()
-    if row is None or row.StaffSession.expires_at <= at or row.StaffSession.seen_at <= at - IDLE:
+    if row is None or row.expires_at <= at or row.seen_at <= at - IDLE:
         return None
-    found, user = row.StaffSession, row.User
     return SignedIn(
-        user, found.id, token, viewer_for(session, user, row.changes or {}), found.seen_at,
-        has_factor=row.factor is not None, factor_at=found.factor_at,
-        due_at=_due_at(user, found, has_factor=row.factor is not None),
+        row.id, row.language, row.session_id, token,
+        viewer_for(session, row, row.changes or {}), row.seen_at,
+        has_factor=row.factor is not None, factor_at=row.factor_at, due_at=_due_at(row),
     )  # fmt: skip
 
 
 def load_half(session: Session, token: str, *, at: datetime) -> User | None:
     """The account that proved its address and still owes its second factor."""
     row = session.execute(BY_TOKEN, {"digest": digest(token), "half": True}).one_or_none()
-    return row.User if row is not None and row.StaffSession.expires_at > at else None
+    return session.get_one(User, row.id) if row is not None and row.expires_at > at else None
 
 
-def _due_at(user: User, row: StaffSession, *, has_factor: bool) -> datetime | None:
+def _due_at(row: Any) -> datetime | None:
     """Until when a factor must be set up: coordinators, wherever mail really leaves the house.
 
     In mailbox mode every mail is read in the app, so it is never a district at work.
     """
     settings = current_settings()
-    if user.role is not Role.COORDINATOR or has_factor or row.factor_at is not None:
+    if row.role is not Role.COORDINATOR or row.factor or row.factor_at is not None:
         return None
     if settings.mail == "mailbox":
         return None
-    return (user.factor_asked_at or row.created_at) + timedelta(days=settings.second_factor_grace)
+    asked: datetime = row.factor_asked_at or row.created_at
+    return asked + timedelta(days=settings.second_factor_grace)
 
 
 def end_session(session: Session, token: str, *, at: datetime) -> None:
@@ -158,7 +170,7 @@ def init_app(app: Flask) -> None:
     def load(token: str) -> SignedIn | None:
         found = load_session(db.session(), token, at=clock.now())
         if found:
-            g.language = found.user.language
+            g.language = found.language
         return found
 
     @app.before_request

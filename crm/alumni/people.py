@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     CompoundSelect,
     Select,
+    bindparam,
     func,
     inspect,
+    literal_column,
     select,
     union_all,
 )
@@ -35,14 +37,15 @@ from crm.core.database import UNPREPARED
 from crm.core.extend import ListColumn, extensions
 from crm.query import Compiled, count_up_to, up_to
 from crm.schools.models import School
-from crm.web.paging import PAGE, Page, page_of, page_window
+from crm.web.paging import PAGE, Page, page_of, place_of, window_after
 
+KEYS = [Alumnus.sort_key, Alumnus.id]
+BOUNDS = ("after_key", "after_id")
 COUNTED = 1_000
 MANY_NAMES = 20_000
 
 
-@dataclass(frozen=True)
-class PersonLine:
+class PersonLine(NamedTuple):
     """One line of a list of people."""
 
     id: int
@@ -73,16 +76,12 @@ def people_page(
     columns: Sequence[ListColumn] = (),
 ) -> PeoplePage:
     """One page of the people a query means, by name, and how many they are, in one statement."""
-    window, total = _window(compiled, after, size)
-    page = window.subquery("page")
-    # One row above the page tells that more follow; its line is made for nothing.
-    lines = (
-        select(*LINE, *(column.value for column in columns), page.c.key_0, page.c.key_1, total)
-        .join(page, page.c.id == Alumnus.id)
-        .order_by(page.c.key_0, page.c.key_1)
-        .execution_options(**UNPREPARED)
+    place = place_of(after, KEYS) or ()
+    lines = compiled.piece(
+        ("page", bool(place), size, *(column.key for column in columns)),
+        lambda: _statement(compiled, bool(place), size, columns),
     )
-    rows = session.execute(lines).all()
+    rows = session.execute(lines, dict(zip(BOUNDS, place, strict=False))).all()
     count = rows[0][-1] if rows else 0
     if after and not rows:
         count = count_up_to(session, compiled, COUNTED + 1)[0]
@@ -92,8 +91,28 @@ def people_page(
     return PeoplePage(items, shown.after, min(count, COUNTED), count > COUNTED)
 
 
+def _statement(
+    compiled: Compiled, later: bool, size: int, columns: Sequence[ListColumn]
+) -> Select[Any]:
+    """The lines of a page, `later` the one after the place that `BOUNDS` name."""
+    window, total = _window(compiled, later, size)
+    page = window.subquery("page")
+    # One row above the page tells that more follow; its line is made for nothing.
+    lines = (
+        select(*LINE, *(column.value for column in columns), page.c.key_0, page.c.key_1, total)
+        .join(page, page.c.id == Alumnus.id)
+        .order_by(page.c.key_0, page.c.key_1)
+    )
+    return lines if _is_one_plan(compiled) else lines.execution_options(**UNPREPARED)
+
+
+def _is_one_plan(compiled: Compiled) -> bool:
+    """Whether no value decides how the people are best found: everybody, by whoever sees all."""
+    return not compiled.fields and not compiled.ids.compile().params
+
+
 def _window(
-    compiled: Compiled, after: str | None, size: int
+    compiled: Compiled, later: bool, size: int
 ) -> tuple[Select[Any] | CompoundSelect[Any], ColumnElement[int]]:
     """The ids and keys of a page's people, and how many people there are (one above at most).
 
@@ -101,10 +120,11 @@ def _window(
     reads a million rows for fifty. So the first matches are gathered in any order; only if there
     are too many to sort is the index on names walked, where matches then come soon.
     """
-    keys = [Alumnus.sort_key, Alumnus.id]
+    bounds = [bindparam(n, type_=k.type) for n, k in zip(BOUNDS, KEYS, strict=True) if later]
     people = select(Alumnus.id).where(compiled.condition)
     if not compiled.fields:
-        return page_window(people, keys, after=after, size=size), up_to(compiled, COUNTED)
+        walk = window_after(people, KEYS, bounds).limit(literal_column(str(size + 1)))
+        return walk, up_to(compiled, COUNTED)
     enough = MANY_NAMES if "name" in compiled.fields else COUNTED
     hits = _once(people.add_columns(Alumnus.sort_key).limit(enough + 1), "hits")
     tally = _once(select(func.count().label("total")).select_from(hits), "tally")
@@ -112,8 +132,8 @@ def _window(
     few = select(hits.c.id).where(total <= enough)
     many = select(Alumnus.id).where(compiled.each, total > enough)
     window = union_all(
-        page_window(few, [hits.c.sort_key, hits.c.id], after=after, size=size),
-        page_window(many, keys, after=after, size=size),
+        window_after(few, [hits.c.sort_key, hits.c.id], bounds, size=size),
+        window_after(many, KEYS, bounds, size=size),
     )
     return window, total
 
@@ -125,12 +145,12 @@ def _once(statement: Select[Any], name: str) -> CTE:
 
 def _line(row: Any, tell: Sequence[Callable[[Any], str | None]]) -> PersonLine:
     """A row of `LINE` as it is shown, and the columns after it, each as `tell` has it."""
+    city, state = row.city, row.state
     return PersonLine(
-        id=row.id, name=full_name(row), class_year=row.class_year,
-        schools=tuple(row.schools or ()),
-        city=", ".join(part for part in (row.city, row.state) if part),
-        ferpa_block=row.ferpa_block, deceased=row.deceased, do_not_contact=row.do_not_contact,
-        listed=tuple(say(value) for say, value in zip(tell, row[len(LINE) :], strict=False)),
+        row.id, full_name(row), row.class_year, tuple(row.schools or ()),
+        f"{city}, {state}" if city and state else city or state or "",
+        row.ferpa_block, row.deceased, row.do_not_contact,
+        tuple([say(value) for say, value in zip(tell, row[len(LINE) :], strict=False)]),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from crm.core.settings import Settings, secret_key
 
 MAX_UPLOAD = 512 * 1024 * 1024
 # Parameters hold people's data, and errors are logged.
-ENGINE = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "hide_parameters": True}
+ENGINE = {"pool_size": 10, "max_overflow": 10, "hide_parameters": True}
 
 
 def build(settings: Settings, *, root: Path) -> Flask:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
+import psycopg
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -35,7 +38,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import Pool
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 E = TypeVar("E", bound=StrEnum)
@@ -61,6 +66,43 @@ def _without_jit(connection: Any, _: Any) -> None:
     connection.autocommit = True
     connection.execute("set jit = off")
     connection.autocommit = False
+
+
+PING_AFTER = 60.0
+
+
+@event.listens_for(Pool, "checkin")
+def _note_use(_: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+@event.listens_for(Pool, "checkout")
+def _is_alive(connection: Any, record: Any, _: Any) -> None:
+    """Take no connection out of the pool that its server has closed.
+
+    A server that goes says so, and then there is something to read on a connection that asked
+    nothing: only such a one, or one that long lay idle, is asked whether it is alive.
+    """
+    quiet = not connection.closed and not _has_news(connection.fileno())
+    if quiet and time.monotonic() - record.info.get("used", 0.0) < PING_AFTER:
+        return
+    _ping(connection)
+
+
+def _ping(connection: Any) -> None:
+    """Raises what makes the pool take another one."""
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error
+
+
+def _has_news(socket: int) -> bool:
+    """Whether there is something to read, or the other end is gone."""
+    with DefaultSelector() as selector:
+        selector.register(socket, EVENT_READ)
+        return bool(selector.select(0))
 
 
 UNPREPARED: dict[str, Any] = {"homecoming_unprepared": True}

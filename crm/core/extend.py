@@ -6,7 +6,7 @@ A package registers in its `init_app(app)`; the crm package only ever walks thes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
@@ -77,6 +77,8 @@ class Extensions:
     query_rows: dict[str, QueryRows] = field(default_factory=dict)
     custom_fields: list[Callable[[Session], Mapping[str, Any]]] = field(default_factory=list)
     query_base: QueryBase | None = None
+    # Queries that were put together, by what they were put together from (`crm.query.kept`).
+    queries: dict[Hashable, Any] = field(default_factory=dict)
     # Given a piece of a query (`segment:key`), answers (label, address) of what keeps one with it.
     query_users: list[Callable[[Session, str], Iterable[tuple[str, str]]]] = field(
         default_factory=list

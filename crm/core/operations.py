@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -157,6 +158,9 @@ def listen(app: Flask, host: str, port: int) -> Any:
 
 
 def _run(**parts: Any) -> None:
+    # What is there by now stays: looking through all of it for garbage stops every page.
+    gc.collect()
+    gc.freeze()
     try:
         run(current_app._get_current_object(), **parts)  # type: ignore[attr-defined]
     except HomecomingError as error:

@@ -9,20 +9,15 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Exists,
-    ScalarSelect,
-    Select,
     and_,
-    func,
     not_,
     or_,
     select,
     true,
 )
-from sqlalchemy.orm import Session
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping, UnaryExpression
 
-from crm.core.database import UNPREPARED
 from crm.core.errors import Invalid
 from crm.core.extend import (
     FieldKind,
@@ -33,6 +28,7 @@ from crm.core.extend import (
     QueryRows,
     extensions,
 )
+from crm.query.compiled import Compiled
 from crm.query.errors import nearest
 from crm.query.meaning import Asked, Meaning, canonical
 from crm.query.nodes import (
@@ -58,32 +54,11 @@ FLAG_WORDS = ("is", "has")
 LACKS = "lacks"
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A query ready to run.
-
-    `ids` selects the ids of the people; `condition` says the same of a row of alumni, the viewer's
-    wall included, and `each` the same again for where few people are asked: totals are taken of
-    one person in turn instead of everybody at once. `text` is the canonical form and `node` its
-    tree; `fields` are the keys used (`did(` for rows), `meaning` what each word turned out to ask.
-    """
-
-    ids: Select[Any]
-    condition: ColumnElement[bool]
-    each: ColumnElement[bool]
-    text: str
-    node: Node
-    fields: frozenset[str]
-    meaning: Meaning
-
-
-def compile_query(text: str, context: QueryContext) -> Compiled:
-    """Compile `text` for the viewer and moment given; raises `QueryError` pointing at a word."""
+def compile_anew(text: str, context: QueryContext) -> Compiled:
+    """What `compile_query` does, whether or not it was done before."""
     base = extensions().query_base
     if base is None:
         raise RuntimeError("no area has registered the table that queries select from")
-    if not context.trail:
-        context = replace(context, budget=[500])
     known = extensions()
     work = _Work(context, base, registry(known.query_fields), known.query_rows)
     node = work.resolve(parse(text))
@@ -92,18 +67,6 @@ def compile_query(text: str, context: QueryContext) -> Compiled:
     each = and_(wall, work.condition(node, each=True)) if work.apiece else condition
     ids = select(base.id).where(condition).correlate(None)
     return Compiled(ids, condition, each, str(node), node, frozenset(work.used), work.meaning)
-
-
-def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tuple[int, bool]:
-    """How many people the query means, counted up to `limit`, and whether there are more."""
-    found = session.scalar(select(up_to(compiled, limit)).execution_options(**UNPREPARED)) or 0
-    return min(found, limit), found > limit
-
-
-def up_to(compiled: Compiled, limit: int) -> ScalarSelect[int]:
-    """How many people the query means, as a piece of a statement; one above `limit` at most."""
-    some = compiled.ids.order_by(None).limit(limit + 1).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def registry(fields: Iterable[QueryField]) -> Mapping[str, QueryField]:
@@ -261,7 +224,7 @@ class _Work:
         if found.choices and found.kind is FieldKind.CHOICE and found.key not in self.known:
             self.known[found.key] = found.choices(self.context.session)
         try:
-            return read(found, value, self.context.at, self.known.get(found.key, {}))
+            return read(found, value, lambda: self.context.at, self.known.get(found.key, {}))
         except Invalid as error:
             raise pointed(error, value, term) from error
 

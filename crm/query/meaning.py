@@ -26,14 +26,19 @@ class Asked:
 class Meaning:
     """What each term asked, and what each description of rows meant, by their canonical nodes."""
 
-    session: Session
+    session: Session | None
     asked: dict[Term, tuple[Asked, ...]] = field(default_factory=dict)
     rows: dict[Rows, tuple[QueryRows, Meaning]] = field(default_factory=dict)
 
     def label(self, load: Callable[[Session], Mapping[str, Any]] | None, key: str) -> str:
         """What a value that need not be a known one is called, or nothing."""
-        known = load(self.session) if load is not None else {}
+        known = load(self.session) if load is not None and self.session is not None else {}
         return str(known[key]) if key in known else ""
+
+    def on(self, session: Session | None) -> Meaning:
+        """The same, labels looked up through that session."""
+        rows = {node: (one, meaning.on(session)) for node, (one, meaning) in self.rows.items()}
+        return Meaning(session, self.asked, rows)
 
 
 def canonical(asked: Asked) -> One | Range:

@@ -11,7 +11,8 @@ from flask_babel import format_date, get_locale, gettext, ngettext
 
 from crm.core.errors import Invalid
 from crm.core.extend import FieldKind, QueryContext, QueryField
-from crm.query.compiler import Compiled, compile_query
+from crm.query.compiled import Compiled
+from crm.query.kept import compile_query
 from crm.query.meaning import Asked, Meaning
 from crm.query.nodes import All, Either, Node, Not, One, Range, Rows, Term
 from crm.query.values import AGE, DAY

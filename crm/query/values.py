@@ -29,16 +29,17 @@ def plain(text: str) -> str:
 
 
 def read(
-    field: QueryField, value: One | Range, at: datetime, choices: Mapping[str, Any]
+    field: QueryField, value: One | Range, at: Callable[[], datetime], choices: Mapping[str, Any]
 ) -> FieldMatch:
     """What `value` asks of `field`; raises `Invalid`, or `UnknownValue` with what is known.
 
-    `choices` are the field's own; `at` is the moment that ages such as `90d` count back from.
+    `choices` are the field's own; `at` tells the moment that ages such as `90d` count back from,
+    and is asked only where one does.
     """
     if field.kind in (FieldKind.NUMBER, FieldKind.AMOUNT):
         return _numbers(value, _number if field.kind is FieldKind.NUMBER else _amount)
     if field.kind is FieldKind.DATE:
-        return _moments(value, at, ahead=field.ahead)
+        return _moments(value, at(), ahead=field.ahead)
     if field.kind is FieldKind.CHOICE:
         return _choices(field, value, choices)
     if isinstance(value, Range) and field.kind is FieldKind.ANY:
@@ -75,12 +76,12 @@ def _amount(value: One) -> Decimal:
     return -Decimal(match[1]) if value.text.startswith("-") else Decimal(match[1])
 
 
-def _either(value: Range, at: datetime) -> FieldMatch:
+def _either(value: Range, at: Callable[[], datetime]) -> FieldMatch:
     """A range of numbers if its ends are some, else of dates; a year alone is a number."""
     ends = [end for end in (value.low, value.high) if end is not None]
     if all(AMOUNT.fullmatch(end.text) for end in ends):
         return _numbers(value, _amount)
-    return _moments(value, at, ahead=False)
+    return _moments(value, at(), ahead=False)
 
 
 def _choices(field: QueryField, value: One | Range, choices: Mapping[str, Any]) -> FieldMatch:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, g, request, session
-from flask_babel import Babel, format_date, format_time, get_locale
+from flask_babel import Babel, format_date, format_time, get_locale, get_translations
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 
@@ -60,6 +61,20 @@ def moment_words(moment: datetime | None, _format: str = "medium") -> str:
     return f"{day}, {time}"
 
 
+def translations() -> Any:
+    """`flask_babel.get_translations`, which a page asks for each of its words, looked up once.
+
+    Kept where `force_locale` and `refresh` of that library take it away when the language changes.
+    """
+    place = getattr(g, "_flask_babel", None) if g else None
+    found = getattr(place, "babel_translations", None)
+    if found is None:
+        found = get_translations()
+        if place is not None:
+            place.babel_translations = found
+    return found
+
+
 def compile_catalogues(source: Path, target: Path) -> Path:
     """Compile each `.po` under `source` that is newer than its compiled twin under `target`."""
     for po in source.glob("*/LC_MESSAGES/*.po"):
@@ -81,6 +96,11 @@ def init_app(app: Flask) -> None:
     babel.init_app(app, locale_selector=choose_language)  # type: ignore[no-untyped-call]
     app.jinja_env.filters["datetimeformat"] = moment_words
     app.jinja_env.filters["in_words"] = in_words
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: translations().ugettext(text),
+        ngettext=lambda one, many, count: translations().ungettext(one, many, count),
+        newstyle=True,
+    )
 
     @app.before_request
     def keep_choice() -> None:

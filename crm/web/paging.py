@@ -71,12 +71,32 @@ def page_window(
     size: int = PAGE,
 ) -> Select[*tuple[Any, ...]]:
     """The statement of a page, one row longer than the page, for whoever joins to it."""
+    place = place_of(after, keys)
+    bounds = [literal(value) for value in place] if place else ()
+    return window_after(statement, keys, bounds, descending=descending, size=size)
+
+
+def place_of(
+    after: str | None, keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]]
+) -> list[Any] | None:
+    """The values of the keys at a place, each of its key's type, or None for the first page."""
     place = decode(after, len(keys))
-    if place is not None:
-        bounds = [_typed(value, key) for value, key in zip(place, keys, strict=True)]
-        if all(bound is not None for bound in bounds):
-            left, right = tuple_(*keys), tuple_(*(literal(b) for b in bounds))
-            statement = statement.where(left < right if descending else left > right)
+    values = [_typed(value, key) for value, key in zip(place or (), keys, strict=bool(place))]
+    return values if values and None not in values else None
+
+
+def window_after(
+    statement: Select[*tuple[Any, ...]],
+    keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
+    bounds: Sequence[ColumnElement[Any]],
+    *,
+    descending: bool = False,
+    size: int = PAGE,
+) -> Select[*tuple[Any, ...]]:
+    """`page_window` after the place that `bounds` say, or from the beginning if they are none."""
+    if bounds:
+        left, right = tuple_(*keys), tuple_(*bounds)
+        statement = statement.where(left < right if descending else left > right)
     order = [key.desc() if descending else key.asc() for key in keys]
     labelled = [key.label(f"key_{n}") for n, key in enumerate(keys)]
     return statement.add_columns(*labelled).order_by(*order).limit(size + 1)
