@@ -20,6 +20,7 @@ from crm.core import clock
 from crm.core.database import db
 from crm.interactions.models import Interaction
 from segments.asks.models import Ask
+from segments.desk.together import Proposal, propose
 from segments.desk.waves import suggest
 from segments.requests.models import Request
 from segments.targeting import features, service
@@ -53,14 +54,15 @@ STATEMENTS = (
              where i.kind = 'way'
                and {_draw("asked", "i.alumnus_id + length(i.key)")} % 2 = 0) d""",
     f"""insert into request (school_id, title, way_key, subject_key, grade_band, pupils, places,
-          place, supervision, note, state, auto, created_at, approved_at)
+          place, supervision, note, state, auto, created_at, approved_at,
+          since)
         select (select min(id) from school)
             + {_draw("school", "n")} % (select count(*) from school),
           'Request ' || n, (array['speak', 'speak', 'speak', 'mentor', 'mentor', 'job_shadow',
             'judge', 'tutor', 'host', 'lead'])[1 + n % 10],
           (select key from subject order by key offset n % 15 limit 1), '9-12', 25, 1 + n % 3,
           case when n % 5 = 0 then 'virtual' else 'school' end, 'supervised', '', 'approved', true,
-          :at, :at
+          :at, :at, :at
         from generate_series(1, :requests) n""",
     """insert into request_date (request_id, starts_at, ends_at)
        select r.id, r.at, r.at + interval '1 hour'
@@ -144,6 +146,19 @@ def one_by_one(people: int, at: datetime) -> list[Figure]:
     return figures
 
 
+def together(people: int, at: datetime) -> list[Figure]:
+    """The next waves of all open requests, solved together."""
+    session = db.session()
+    requests = session.scalars(select(Request).order_by(Request.id)).all()
+    found: list[Proposal] = []
+    took = timed(lambda: found.extend(propose(session, requests, at=at)))
+    session.rollback()
+    asked = sum(len(proposal.picks) for proposal in found)
+    note = f"floor: the goal itself; {asked} people to ask"
+    name = f"{len(requests)} requests together"
+    return [Figure("matching", name, people, "ms", took, TOGETHER_MS, 1.0, note=note)]
+
+
 def _suggest(request_id: int, at: datetime) -> Callable[[], object]:
     def act() -> None:
         session = db.session()
@@ -167,4 +182,4 @@ def run(people: int) -> list[Figure]:
 
 def measure(people: int, at: datetime) -> list[Figure]:
     """The figures on a district that is filled."""
-    return [*scores(people, at), *one_by_one(people, at)]
+    return [*scores(people, at), *one_by_one(people, at), *together(people, at)]

@@ -35,6 +35,12 @@ class Interaction(Model):
         # With the mark of machines in them, who did what and when is read from these alone.
         Index(None, "alumnus_id", "occurred_at", postgresql_include=["machine"]),
         Index(None, "kind", "alumnus_id", "occurred_at", postgresql_include=["machine"]),
+        Index(
+            "ix_interaction_given",
+            "alumnus_id",
+            "occurred_at",
+            postgresql_where=text("mode = 'volunteer' and not machine"),
+        ),
         Index(None, "school_id", "occurred_at", postgresql_where=text("school_id is not null")),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, UnaryExpression, func, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, false, func, select, text, union
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import visible_alumni
@@ -19,6 +19,7 @@ from crm.core.district import chosen
 from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.eligibility import (
     Need,
+    cleared_for,
     first_obstacle,
     helpers,
     need_of,
@@ -34,6 +35,7 @@ from segments.desk.planning import Circle
 from segments.desk.ranking import (
     DISTANCES,
     Fit,
+    by_rank,
     chance,
     draw,
     fairness,
@@ -46,6 +48,13 @@ from segments.requests.models import Request
 from segments.targeting.service import base_rate, chances_now
 
 RESCORED = 100
+LOOKED_AT, ENOUGH, DRAWN_FROM = 400, 60, 100
+"""Of the ranked the best so many are looked at first; so many who may be asked are enough; and
+lots are drawn among the first so many of the draw."""
+LOTS = 20
+"""So many of the first drawn are scored afresh with the best."""
+PLAIN = ("deceased", "blocked", "do_not_contact")
+"""Obstacles that a person's own row tells."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ class Ranked:
 
     def shortlist(self, most: int) -> Ids:
         """The ids, ascending, of the best so many and of the first drawn."""
-        return np.unique(self.people.ids[np.concatenate([self.order[:most], self.turns[:most]])])
+        return np.unique(self.people.ids[np.concatenate([self.order[:most], self.turns[:LOTS]])])
 
     def rescored(self, ids: Ids, chances: Numbers) -> Ranked:
         """With other chances for these people (ascending ids, more than are here do no harm).
@@ -170,51 +179,127 @@ def match(
     nobody asks why the others cannot be.
     """
     need = need_of(session, request, at)
-    sort_in_memory(session)
-    people = load_people(session, may_be_asked(need, viewer), way_key=request.way_key, at=at)
-    found = rank(
-        session, need, people, wave=wave or next_wave(session, request),
-        fair=chosen(session, Asking).fairness if fair is None else fair,
-        best=max(limit, RESCORED),
+    prepare(session)
+    people = load_people(session, pool_of(need, viewer), way_key=request.way_key, at=at)
+    fair_now = fairness(people, at) ** (chosen(session, Asking).fairness if fair is None else fair)
+    likely = chance(people, base=base_rate(session, request.way_key, at))
+    found = shortlisted(
+        session, need, people, likely, fair_now, wave=wave or next_wave(session, request),
+        stops=may_be_asked(need), enough=max(limit, ENOUGH),
     )  # fmt: skip
+    ids = found.shortlist(max(limit, RESCORED))
+    fresh = chances_now(session, ids.tolist(), way_key=request.way_key, at=need.at)
+    if fresh is not None:
+        found = found.rescored(ids, fresh)
     others = counted_obstacles(session, need, viewer) if counted else {}
+    if counted:
+        found = replace(found, eligible=others.pop("", 0))
     best = candidates(session, need, found, found.order[:limit].tolist())
     return Match(tuple(best), found.eligible, others, need, found)
 
 
-def may_be_asked(need: Need, viewer: Viewer) -> Any:
-    """The ids of those who may be asked for this request now."""
-    stops = obstacles(need)
-    del stops["way_not_offered"]
+def prepare(session: Session) -> None:
+    """Memory for sorts over everybody, and reads by index that cost what they do today."""
+    sort_in_memory(session)
+    session.execute(text("set local random_page_cost = 1.1"))
+
+
+def pool_of(need: Need, viewer: Viewer) -> Select[int]:
+    """The ids of those who help in the request's way and are cleared for one of its dates.
+
+    Each date is a statement of its own, so that it can be joined.
+    """
     pool = helpers(need.request.way_key).subquery("pool")
-    return (
+    parts = [
         select(Alumnus.id)
         .join(pool, pool.c.alumnus_id == Alumnus.id)
-        .where(visible_alumni(viewer), *map(clear_of, stops.values()))
+        .where(visible_alumni(viewer), cleared_for(need, choice))
+        for choice in need.dates
+    ]
+    if not parts:
+        return select(Alumnus.id).where(false())
+    return parts[0] if len(parts) == 1 else select(union(*parts).subquery("any_date").c.id)
+
+
+def may_be_asked(need: Need) -> list[ColumnElement[bool]]:
+    """That nothing stands in the way of asking a person who helps in the request's way."""
+    stops = obstacles(need)
+    del stops["way_not_offered"]
+    return [clear_of(stop) for stop in stops.values()]
+
+
+def shortlisted(
+    session: Session, need: Need, people: People, likely: Numbers, fair: Numbers, *, wave: int,
+    stops: Sequence[ColumnElement[bool]], enough: int,
+) -> Ranked:  # fmt: skip
+    """The best of a pool who may be asked, at least `enough` if there are, and some by draw.
+
+    Everybody is ranked by numbers; whether anything stands in the way is asked of the best alone
+    and of the first of the draw, so often until there are enough. How many may be asked in all is
+    estimated from the draw; where the pool is no larger than what is looked at, it is exact.
+    """
+    suits, turn = fit(people, want_of(session, need)), draw(people.ids, need.request.id, wave)
+    value = suits.value * likely * fair
+    lots = _first(turn.astype(np.float64), DRAWN_FROM)
+    rows = _askable(session, people.ids, by_rank(value, turn), lots, stops, enough)
+    passed = np.flatnonzero(np.isin(rows, lots))
+    turns = passed[np.argsort(turn[rows][passed], kind="stable")]
+    share = len(passed) / max(1, len(lots))
+    eligible = len(rows) if len(people) <= LOOKED_AT else round(len(people) * share)
+    return Ranked(
+        people.take(rows), suits.take(rows), likely[rows], fair[rows], value[rows],
+        order_of(value[rows], turn[rows]), turns, max(eligible, len(rows)),
+    )  # fmt: skip
+
+
+def _first(keys: Numbers, most: int) -> Ids:
+    """The rows of the smallest keys, in no order."""
+    if most >= len(keys):
+        return np.arange(len(keys))
+    return np.argpartition(keys, most)[:most].astype(np.int64)
+
+
+def _askable(
+    session: Session, ids: Ids, keys: Numbers, lots: Ids, stops: Sequence[ColumnElement[bool]],
+    enough: int,
+) -> Ids:  # fmt: skip
+    """Rows, ascending, of the best and of those drawn for whom all of `stops` holds."""
+    looked = LOOKED_AT
+    while True:
+        best = _first(keys, looked)
+        rows = np.union1d(best, lots)
+        found = select(Alumnus.id).where(among(Alumnus.id, ids[rows].tolist()), *stops)
+        fine = rows[np.isin(ids[rows], np.array(session.scalars(found).all(), dtype=np.int64))]
+        if looked >= len(ids) or np.isin(fine, best).sum() >= enough:
+            return fine
+        looked *= 4
+
+
+def unhindered(need: Need, viewer: Viewer, stops: Mapping[str, ColumnElement[bool]]) -> Select[int]:
+    """The ids of those who help in the request's way and whom none of these obstacles stops.
+
+    In three steps, since the planner takes so many conditions for ever fewer people than there are,
+    and then asks of each one by one: what their own row tells; what can be joined; the rest.
+    """
+    pool = helpers(need.request.way_key).subquery("pool")
+    plain = [clear_of(stops[word]) for word in PLAIN if word in stops]
+    found = (
+        select(Alumnus.id)
+        .join(pool, pool.c.alumnus_id == Alumnus.id)
+        .where(visible_alumni(viewer), *plain)
     )
+    left = [stop for word, stop in stops.items() if word not in PLAIN]
+    joined = [clear_of(stop) for stop in left if isinstance(stop, UnaryExpression)]
+    others = [clear_of(stop) for stop in left if not isinstance(stop, UnaryExpression)]
+    for n, conditions in enumerate((joined, others)):
+        step = found.cte(f"step_{n}").prefix_with("materialized")
+        found = select(Alumnus.id).join(step, step.c.id == Alumnus.id).where(*conditions)
+    return found
 
 
 def clear_of(stop: ColumnElement[bool]) -> ColumnElement[bool]:
     """That an obstacle does not stand. What exists or not is never null, and plans join by it."""
     return ~stop if isinstance(stop, UnaryExpression) else stop.is_not(True)
-
-
-def rank(
-    session: Session, need: Need, people: People, *, wave: int, fair: float, best: int
-) -> Ranked:
-    """These people in order; the `best` so many with the live model's chances of this moment."""
-    request = need.request
-    suits, turn = fit(people, want_of(session, need)), draw(people.ids, request.id, wave)
-    likely = chance(people, base=base_rate(session, request.way_key, need.at))
-    fair_now = fairness(people, need.at) ** fair
-    value = suits.value * likely * fair_now
-    ranked = Ranked(
-        people, suits, likely, fair_now, value, order_of(value, turn),
-        np.argsort(turn, kind="stable"), len(people),
-    )  # fmt: skip
-    ids = ranked.shortlist(best)
-    fresh = chances_now(session, ids.tolist(), way_key=request.way_key, at=need.at)
-    return ranked if fresh is None else ranked.rescored(ids, fresh)
 
 
 def candidates(
@@ -273,7 +358,10 @@ def _moment(seconds: float) -> datetime | None:
 
 
 def counted_obstacles(session: Session, need: Need, viewer: Viewer) -> dict[str, int]:
-    """How many of those the viewer may know of cannot be asked, by the first reason."""
+    """How many of those the viewer may know of cannot be asked, by the first reason.
+
+    Those who can stand under the empty word.
+    """
     pool = helpers(need.request.way_key).cte("pool")
     judged = (
         select(first_obstacle(need, offered=True).label("obstacle"))
@@ -286,7 +374,7 @@ def counted_obstacles(session: Session, need: Need, viewer: Viewer) -> dict[str,
     counts: dict[Any, int] = dict(session.execute(by_reason).all())
     everybody = select(func.count()).where(visible_alumni(viewer)).select_from(Alumnus)
     others = session.scalars(everybody).one() - sum(counts.values())
-    counts.pop(None, None)
+    counts[""] = counts.pop(None, 0)
     if others:
         counts["way_not_offered"] = others
     return dict(sorted(counts.items(), key=lambda item: -item[1]))

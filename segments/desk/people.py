@@ -188,7 +188,7 @@ def _deeds(wanted: Any, at: datetime) -> Any:
         )
         .select_from(wanted).join(Interaction, Interaction.alumnus_id == wanted.c.id)
         .where(
-            Interaction.mode == Mode.VOLUNTEER, Interaction.machine.is_(False),
+            Interaction.mode == Mode.VOLUNTEER, ~Interaction.machine,
             Interaction.occurred_at < at,
         )
         .group_by(Interaction.alumnus_id)

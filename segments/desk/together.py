@@ -16,34 +16,35 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm.alumni.access import visible_alumni
-from crm.alumni.models import Alumnus
-from crm.core.database import among
 from crm.core.district import chosen
 from crm.core.viewer import SYSTEM
 from segments.asks.eligibility import (
     Need,
-    helpers,
     need_of,
     person_obstacles,
     request_obstacles,
-    sort_in_memory,
 )
 from segments.asks.models import Commitment
 from segments.asks.queries import KEPT, places_left
 from segments.asks.service import Pick
 from segments.desk.assignment import Wish, assign
 from segments.desk.choices import Asking
-from segments.desk.match import Ranked, candidates, clear_of, next_wave
+from segments.desk.match import (
+    ENOUGH,
+    Ranked,
+    candidates,
+    clear_of,
+    next_wave,
+    prepare,
+    shortlisted,
+    unhindered,
+)
 from segments.desk.people import Ids, Numbers, People, load_people
-from segments.desk.ranking import by_rank, chance, draw, fairness, fit, order_of, want_of
+from segments.desk.ranking import chance, fairness
 from segments.desk.waves import Timing, Wave, plan_wave, timing
 from segments.requests.models import Request, RequestState
 from segments.targeting.service import base_rate, chances_now
 
-LOOKED_AT, KEPT_BEST, DRAWN_FROM = 400, 60, 100
-"""Of the ranked the best so many are looked at first; so many who may be asked are enough; and
-lots are drawn among the first so many of the draw."""
 OUTSIDE = 0.25
 """What somebody beyond the circle counts, should those within be wanted elsewhere."""
 YEAR = timedelta(days=365)
@@ -104,7 +105,7 @@ class _Shared:
 
 def propose(session: Session, requests: Sequence[Request], *, at: datetime) -> list[Proposal]:
     """The next wave of each of these requests, solved together; in the order given."""
-    sort_in_memory(session)
+    prepare(session)
     shared = _Shared(session, at, chosen(session, Asking))
     cases = [_case(shared, need_of(session, request, at)) for request in requests]
     cases = _rescored(session, cases, at)
@@ -126,12 +127,7 @@ def propose(session: Session, requests: Sequence[Request], *, at: datetime) -> l
 def _pool(session: Session, need: Need, today: date, asking: Asking) -> _Pool:
     way, at = need.request.way_key, need.at
     stops = person_obstacles(way, today=today, at=at, margin_years=need.margin_years)
-    pool = helpers(way).subquery("pool")
-    who = (
-        select(Alumnus.id)
-        .join(pool, pool.c.alumnus_id == Alumnus.id)
-        .where(visible_alumni(SYSTEM), *map(clear_of, stops.values()))
-    )
+    who = unhindered(need, SYSTEM, stops)
     people = load_people(session, who, way_key=way, at=at)
     likely = chance(people, base=base_rate(session, way, at))
     return _Pool(people, likely, fairness(people, at) ** asking.fairness)
@@ -140,40 +136,12 @@ def _pool(session: Session, need: Need, today: date, asking: Asking) -> _Pool:
 def _case(shared: _Shared, need: Need) -> _Case:
     """The best of a request who may be asked for it, and some by draw."""
     session, pool = shared.session, shared.pool(need)
-    people, number = pool.people, next_wave(session, need.request)
-    suits, turn = fit(people, want_of(session, need)), draw(people.ids, need.request.id, number)
-    value = suits.value * pool.likely * pool.fair
-    lots = _first(turn.astype(np.float64), DRAWN_FROM)
-    rows = _askable(session, need, people.ids, by_rank(value, turn), lots)
-    passed = np.flatnonzero(np.isin(rows, lots))
-    turns = passed[np.argsort(turn[rows][passed], kind="stable")]
-    eligible = round(len(people) * len(passed) / max(1, len(lots)))
-    ranked = Ranked(
-        people.take(rows), suits.take(rows), pool.likely[rows], pool.fair[rows], value[rows],
-        order_of(value[rows], turn[rows]), turns, max(eligible, len(rows)),
+    number = next_wave(session, need.request)
+    ranked = shortlisted(
+        session, need, pool.people, pool.likely, pool.fair, wave=number, enough=ENOUGH,
+        stops=[clear_of(stop) for stop in request_obstacles(need).values()],
     )  # fmt: skip
     return _Case(need, ranked, number)
-
-
-def _first(keys: Numbers, most: int) -> Ids:
-    """The rows of the smallest keys, in no order."""
-    if most >= len(keys):
-        return np.arange(len(keys))
-    return np.argpartition(keys, most)[:most].astype(np.int64)
-
-
-def _askable(session: Session, need: Need, ids: Ids, keys: Numbers, lots: Ids) -> Ids:
-    """Rows, ascending, of the best and of those drawn whom nothing of this request stops."""
-    looked = LOOKED_AT
-    stops = [clear_of(stop) for stop in request_obstacles(need).values()]
-    while True:
-        best = _first(keys, looked)
-        rows = np.union1d(best, lots)
-        found = select(Alumnus.id).where(among(Alumnus.id, ids[rows].tolist()), *stops)
-        fine = rows[np.isin(ids[rows], np.array(session.scalars(found).all(), dtype=np.int64))]
-        if looked >= len(ids) or np.isin(fine, best).sum() >= KEPT_BEST:
-            return fine
-        looked *= 4
 
 
 def _rescored(session: Session, cases: Sequence[_Case], at: datetime) -> list[_Case]:
@@ -183,7 +151,7 @@ def _rescored(session: Session, cases: Sequence[_Case], at: datetime) -> list[_C
         by_way.setdefault(case.need.request.way_key, []).append(case)
     fresh: dict[str, tuple[Ids, Numbers]] = {}
     for way, of_way in by_way.items():
-        ids = np.unique(np.concatenate([case.ranked.shortlist(KEPT_BEST) for case in of_way]))
+        ids = np.unique(np.concatenate([case.ranked.shortlist(ENOUGH) for case in of_way]))
         now = chances_now(session, ids.tolist(), way_key=way, at=at)
         if now is not None:
             fresh[way] = ids, now
@@ -206,7 +174,7 @@ def _wave(shared: _Shared, case: _Case) -> Wave:
 def _wish(session: Session, case: _Case, wave: Wave, weight: float) -> Wish:
     """The best so many, those within the circle first; others count a quarter."""
     ranked, circle = case.ranked, wave.circle
-    rows = ranked.order[:KEPT_BEST]
+    rows = ranked.order[:ENOUGH]
     inside = ranked.fit.circle[rows] <= circle
     rows = np.concatenate([rows[inside], rows[~inside]])
     worth = ranked.value[rows] * np.where(ranked.fit.circle[rows] <= circle, 1.0, OUTSIDE)
