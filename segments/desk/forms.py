@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, StringField
-from wtforms.validators import Length
+from wtforms import BooleanField, IntegerRangeField, StringField
+from wtforms.validators import Length, NumberRange, Optional
+from wtforms.widgets import RangeInput
 
 from crm.web.forms import Form
 
@@ -18,4 +19,17 @@ class WaveForm(Form):
 class PersonForm(Form):
     """Whom to look up among those who were not suggested."""
 
-    person = StringField(_("Id of a person"), validators=[Length(max=200)])
+    person = StringField(_("Name or id of a person"), validators=[Length(max=200)])
+
+
+class TryForm(Form):
+    """Other values than the district's, to see what would come of them; nothing is kept."""
+
+    size = IntegerRangeField(
+        _("People asked at once"), [Optional(), NumberRange(1, 50)], widget=RangeInput()
+    )
+    fair = IntegerRangeField(
+        _("How much turns count, in percent"),
+        [Optional(), NumberRange(0, 200)],
+        widget=RangeInput(step=10),
+    )

@@ -15,8 +15,10 @@ from crm.core.viewer import Permission
 from segments.asks.eligibility import WORDS
 from segments.asks.queries import places_left
 from segments.desk import service
-from segments.desk.forms import PersonForm, WaveForm
+from segments.desk.beside import lines
+from segments.desk.forms import PersonForm, TryForm, WaveForm
 from segments.desk.waves import suggest
+from segments.desk.words import CIRCLES
 from segments.requests.access import load_request
 from segments.requests.page import facts
 
@@ -26,20 +28,29 @@ bp = Blueprint("desk", __name__, url_prefix="/requests")
 @bp.get("/<int:request_id>/candidates")
 @requires(Permission.REQUESTS_ASK)
 def candidates(request_id: int) -> str:
-    """Ranked suggestions with reasons, those to ask next ticked, and why the others cannot be."""
+    """Candidates side by side, those to ask next ticked, what comes of it, and why not others."""
     viewer, at, session = current_viewer(), clock.now(), db.session()
     found = load_request(session, viewer, request_id)
-    wave = service.coming_wave(session, found)
-    suggestion = suggest(session, found, at=at, viewer=viewer, wave=wave)
-    named = service.look_up(session, found, request.args.get("person", ""), viewer=viewer, at=at)
+    wave, tried = service.coming_wave(session, found), _tried(request.args)
+    asking = tried.asking(session)
+    suggestion = suggest(
+        session, found, at=at, viewer=viewer, wave=wave, asking=asking, size=tried.size
+    )
+    plan = suggestion.plan
+    values = {"size": plan.size, "fair": round(asking.fairness * 100)}
     return render_template(
-        "segments/desk/candidates.html", request_row=found, match=suggestion.match,
-        chosen={c.alumnus_id for c in suggestion.chosen}, wave=wave, named=named, words=WORDS,
-        left=places_left(session, found),
-        form=WaveForm(data={"auto": found.auto}),
-        person=PersonForm(request.args, meta={"csrf": False}),
-        **facts(session, found),
+        "segments/desk/candidates.html", request_row=found, match=suggestion.match, words=WORDS,
+        lines=lines(session, suggestion, at=at), suggestion=suggestion, wave=wave, tried=values,
+        named=service.look_up(session, found, request.args.get("person", ""), viewer=viewer, at=at),
+        left=places_left(session, found), form=WaveForm(data={"auto": found.auto}),
+        person=PersonForm(request.args, meta={"csrf": False}), asking=asking, circles=CIRCLES,
+        trying=TryForm(data=values, meta={"csrf": False}), **facts(session, found),
     )  # fmt: skip
+
+
+def _tried(values: Any) -> service.Tried:
+    form = TryForm(values, meta={"csrf": False})
+    return service.Tried(form.size.data, form.fair.data) if form.validate() else service.Tried()
 
 
 @bp.post("/<int:request_id>/asks")
@@ -50,7 +61,13 @@ def send(request_id: int) -> Any:
     found = load_request(db.session(), viewer, request_id, lock=True)
     people = {int(p) for p in request.form.getlist("person") if p.isascii() and p.isdecimal()}
     wave = service.ask_chosen(
-        db.session(), found, people, auto=bool(form.auto.data), by=viewer, at=clock.now()
+        db.session(),
+        found,
+        people,
+        auto=bool(form.auto.data),
+        by=viewer,
+        at=clock.now(),
+        tried=_tried(request.form),
     )
     db.session.commit()
     flash(ngettext("One person is asked.", "%(num)s people are asked.", len(wave.asked)))

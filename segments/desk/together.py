@@ -29,17 +29,9 @@ from segments.asks.queries import KEPT, places_left
 from segments.asks.service import Pick
 from segments.desk.assignment import Wish, assign
 from segments.desk.choices import Asking
-from segments.desk.match import (
-    ENOUGH,
-    Ranked,
-    candidates,
-    clear_of,
-    next_wave,
-    prepare,
-    shortlisted,
-    unhindered,
-)
+from segments.desk.match import candidates, next_wave
 from segments.desk.people import Ids, Numbers, People, load_people
+from segments.desk.pool import ENOUGH, Ranked, clear_of, prepare, shortlisted, unhindered
 from segments.desk.ranking import chance, fairness
 from segments.desk.waves import Timing, Wave, plan_wave, timing
 from segments.requests.models import Request, RequestState

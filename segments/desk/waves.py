@@ -18,7 +18,7 @@ from crm.core.viewer import SYSTEM, Viewer
 from segments.asks.models import Ask, AskState
 from segments.asks.queries import places_left
 from segments.desk.choices import Asking
-from segments.desk.match import Candidate, Match, Ranked, candidates, match
+from segments.desk.match import Candidate, Match, candidates, match
 from segments.desk.planning import (
     Circle,
     Plan,
@@ -28,6 +28,7 @@ from segments.desk.planning import (
     usual_share,
     wave_size,
 )
+from segments.desk.pool import Ranked
 from segments.requests.models import Request
 
 SHOWN = 30

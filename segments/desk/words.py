@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import lazy_gettext, ngettext
 
 from crm.web.i18n import CONTENT_LANGUAGES
 from segments.asks.eligibility import Need
+from segments.desk.planning import Circle
+
+CIRCLES: dict[Circle, Any] = {
+    Circle.SCHOOL: lazy_gettext("This school"),
+    Circle.CLUSTER: lazy_gettext("This cluster"),
+    Circle.DISTRICT: lazy_gettext("The whole district"),
+}
 
 
 def reasons(row: Any, need: Need) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
+from babel.dates import format_date
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from crm.alumni.models import Interest
 from crm.core.viewer import Role
 from segments.asks.models import Ask, AskState
 from segments.asks.rules import NEVER
+from segments.desk.beside import intervals
 from segments.desk.match import match
 from segments.desk.waves import explored, suggest
 from tests.factories import Make
@@ -161,7 +164,12 @@ def test_the_page_says_why_somebody_is_not_there(
     ben.paused_until = make.at.date()
     session.commit()
     page = coordinator.get(f"/requests/{request.id}/candidates?person=0077").text
-    assert "asked for a pause; lack the clearance on the date" in " ".join(page.split())
+    told = " ".join(page.split())
+    until = format_date(make.at.date(), "medium")
+    assert f"asked for a pause (until {until}); lack the clearance on the date" in told
+    assert "nothing is on record" in told
+    by_name = coordinator.get(f"/requests/{request.id}/candidates?person=ben").text
+    assert f"asked for a pause (until {until})" in " ".join(by_name.split())
     assert "Nobody can be asked now" in page
     for text in ("nobody", "\x00", "9" * 400, "é" * 5000):
         address = f"/requests/{request.id}/candidates"
@@ -188,3 +196,61 @@ def test_never_stays_never_when_somebody_else_offers_the_way(session: Session, m
     found = match(session, request, at=make.at)
     assert [c.alumnus_id for c in found.candidates] == [eager.id]
     assert found.ineligible == {"said_never": 1}
+
+
+def test_the_page_sets_candidates_side_by_side_and_tries_other_values(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school, places=2)
+    for n in range(8):
+        person = make_speaker(make, f"P{n}", school)
+        make.interaction(person, days_ago=100 + n)
+    session.commit()
+    address = f"/requests/{request.id}/candidates"
+    page = " ".join(coordinator.get(address).text.split())
+    for words in ("Background check", "never", "not asked", "helped once", "The whole district"):
+        assert words in page
+    small = coordinator.get(f"{address}?size=1&fair=0").text
+    assert small.count(" checked>") == 1
+    assert coordinator.get(f"{address}?size=x&fair=9999").status_code == 200
+    several = coordinator.get(f"{address}?size=5").text
+    assert several.count(" checked>") == 5
+    assert coordinator.get(address).text.count(" checked>") not in {1, 5}
+    assert session.scalars(select(Ask)).all() == []
+
+
+def test_whoever_was_shown_with_other_values_can_be_asked(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    people = [make_speaker(make, f"P{n}", school) for n in range(40)]
+    for person in people:
+        for k in range(1, 4):
+            make.interaction(person, days_ago=30 * k)
+    session.commit()
+    address = f"/requests/{request.id}/candidates?size=9&fair=200"
+    ticked = re.findall(r'value="(\d+)" id="p\d+" checked', coordinator.get(address).text)
+    assert len(ticked) == 9
+    sent = {"person": ticked, "size": 9, "fair": 200}
+    coordinator.post(f"/requests/{request.id}/asks", data=sent)
+    assert {str(n) for n in session.scalars(select(Ask.alumnus_id))} == set(ticked)
+
+
+def test_an_interval_narrows_with_what_came_of_asks_with_like_chances(
+    session: Session, make: Make
+) -> None:
+    ((low, high),) = intervals(session, "speak", make.at, [0.3])
+    assert low < 0.3 < high
+    for n in range(200):
+        person = make.alumnus(f"P{n}", email=None)
+        state = AskState.ACCEPTED if n % 10 < 3 else AskState.NONE
+        asked_at = make.at - timedelta(days=100)
+        make.save(
+            Ask(alumnus_id=person.id, way_key="speak", state=state, asked_at=asked_at,
+                probability=0.28, reasons=[])
+        )  # fmt: skip
+    ((near_low, near_high), (far_low, far_high)) = intervals(session, "speak", make.at, [0.3, 0.8])
+    assert near_high - near_low < 0.1 < (high - low) / 2
+    assert far_high - far_low > 0.2
