@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -24,7 +26,7 @@ from crm.core.errors import Conflict
 from crm.core.viewer import ROLE_PERMISSIONS, SYSTEM, Permission, Role
 from crm.exports import files, making, queries
 from crm.exports.columns import SETS
-from crm.exports.models import ExportRun, ExportState
+from crm.exports.models import ExportRun, ExportState, Format
 from crm.exports.service import approve
 from crm.imports.models import CustomField
 from crm.rights.erasing import erase
@@ -314,6 +316,25 @@ def test_a_sheet_that_would_not_open_is_refused(
     assert answer.status_code == 422
     assert "Choose CSV" in answer.text
     assert files.LARGEST_SHEET == 1_048_575
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_a_file_of_any_length_is_written_in_the_memory_of_one_batch(
+    tmp_path: Path, kind: Format
+) -> None:
+    def most_held(batches: int) -> int:
+        tracemalloc.start()
+        with files.writing(tmp_path / f"{batches}", kind, ["Number", "Name", "City"]) as add:
+            for n in range(batches):
+                add([[n * 250 + k, f"Ada {n}-{k}", "Milltown"] for k in range(250)])
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    most_held(1)
+    few, many = most_held(2), most_held(24)
+    assert many < few * 1.5
+    assert (tmp_path / "24").stat().st_size > 5 * (tmp_path / "2").stat().st_size
 
 
 def test_a_column_that_is_not_offered_cannot_be_taken(
