@@ -153,7 +153,10 @@ def _worded(words: Words) -> Callable[..., list[str]]:
 
 
 def _about(event: Event, language: str) -> str:
-    text = " ".join(plain_text(event.text(language)["description"]).split())
+    """The description in one line, the points of its lists set apart by dots."""
+    lines = plain_text(event.text(language)["description"]).splitlines()
+    told = [f"· {line.lstrip()[2:]}" if line.lstrip().startswith("- ") else line for line in lines]
+    text = " ".join(" ".join(told).split())
     return text if len(text) <= MOST_ABOUT else text[:MOST_ABOUT].rsplit(" ", 1)[0] + " …"
 
 

@@ -117,13 +117,13 @@ def test_a_refusal_is_said_in_the_language_of_its_reader(app: Flask) -> None:
     refusal = Invalid("Use at most %(most)s characters.", field="note", most=30)
     assert str(refusal) == "Use at most 30 characters."
     with app.test_request_context("/?lang=es"):
-        assert str(refusal) == "Use como máximo 30 caracteres."
+        assert str(refusal) == "Usa como máximo 30 caracteres."
 
 
 def test_pages_refuse_in_spanish(coordinator: FlaskClient) -> None:
     coordinator.get("/?lang=es")
     assert "No existe ese par, o ya se decidió." in coordinator.get("/duplicates/1/2").text
     asked = coordinator.get("/people?q=clas:2015").text
-    assert "No existe el campo “clas”. ¿Quiso decir class:?" in asked
+    assert "No existe el campo “clas”. ¿Quisiste decir class:?" in asked
     assert "Este paréntesis nunca se cierra." in coordinator.get("/people?q=(ada").text
     assert "el nombre de un campo" not in asked

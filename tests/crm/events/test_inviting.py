@@ -333,3 +333,16 @@ def test_nobody_under_18_is_invited_or_reminded_unless_the_district_switched_eve
             (MessageState.ACCEPTED, None) if gone[step] else (MessageState.SKIPPED, UNDER_AGE)
         )
         assert fates[child.id] == expected, step
+
+
+def test_the_points_of_a_list_stay_apart_in_the_letter(
+    app: Flask, session: Session, make: Make, planned: Planned
+) -> None:
+    about = "Food and\n*music*.\n\n- Doors open early\n- Bring photos"
+    event = planned(texts={"en": {"title": "Class reunion", "description": about}})
+    invited(session, make, event, make.alumnus())
+    session.commit()
+    deliver(app, at=make.at)
+    (mail,) = session.scalars(select(MailboxItem))
+    told = "Food and music. · Doors open early · Bring photos"
+    assert told in mail.substitutions.values()
