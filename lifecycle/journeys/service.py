@@ -31,6 +31,11 @@ from lifecycle.journeys.takeover import Standing, Takeover, check_takeover, thos
 from lifecycle.journeys.world import world_faults
 
 MOST_COUNTED = 10_000
+ALREADY = {
+    JourneyState.LIVE: "The journey “%(key)s” runs already.",
+    JourneyState.PAUSED: "The journey “%(key)s” is paused already.",
+    JourneyState.STOPPED: "The journey “%(key)s” is stopped already.",
+}
 
 
 @dataclass(frozen=True)
@@ -178,9 +183,7 @@ def _change(
     at: datetime,
 ) -> None:
     if journey.state not in known:
-        raise Conflict(
-            "The journey “%(key)s” has moved on; this is no longer possible.", key=journey.key
-        )
+        raise Conflict(ALREADY[journey.state], key=journey.key)
     journey.state = state
     audit.record(session, state.value, kind="journey", key=journey.key, by=by, at=at)
     session.flush()
