@@ -87,6 +87,7 @@ ACTIONS = {
     "people.exported": _("exported people"),
     "publish": _("published"),
     "rehearsal.asked": _("had a rehearsal begun"),
+    "rehearsal.cancelled": _("stopped a rehearsal"),
     "request.approved": _("approved"),
     "request.asked": _("asked alumni"),
     "request.cancelled": _("cancelled"),

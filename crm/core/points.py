@@ -125,13 +125,15 @@ class Personal:
     """A table that names people or holds addresses of theirs, and what erasing does to its rows.
 
     `where` is the condition for the rows of the people that `{gone}` (ids) stands for; `values`
-    what an emptied row is set to, in SQL. `why` says why a row may stay.
+    what an emptied row is set to, in SQL. `why` says why a row may stay. With `told` off the row is
+    no part of the file that people get about themselves: it is about many.
     """
 
     deed: Deed
     where: str = "alumnus_id in ({gone})"
     values: str = ""
     why: str = ""
+    told: bool = True
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _deal(session: Session, table: str, mine: Personal, alumnus_id: int) -> int:
     if mine.deed is Deed.DELETED:
         statement = f"delete from {table} where {where}"
     else:
-        statement = f"update {table} set {mine.values.format()} where {where}"
+        statement = f"update {table} set {mine.values.format(gone=MINE)} where {where}"
     return int(session.execute(text(statement), {"id": alumnus_id}).rowcount)  # type: ignore[attr-defined]
 
 

@@ -33,7 +33,7 @@ def everything(
     told = everything_about(session, alumnus_id, at=at, by=by)
     tables: dict[str, list[dict[str, Any]]] = told["tables"]
     for name, mine in extensions().personal.items():
-        if name in tables or name == "alumnus" or mine.where == "false":
+        if name in tables or name == "alumnus" or mine.where == "false" or not mine.told:
             continue
         rows = _rows(session, db.metadata.tables[name], mine.where, alumnus_id)
         if rows:

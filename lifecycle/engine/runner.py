@@ -21,7 +21,7 @@ from lifecycle.engine.steps import Cursor, Ran, claim, relock, run_batch, run_ne
 from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
 
 log = structlog.get_logger(__name__)
-FIRST, ACTING = 2_000, 500
+FIRST, ACTING = 2_000, 200
 """With how many people a step begins: one that acts does more for each of them."""
 TOO_MANY = 20
 """So many rows set aside in one go are not their own fault but the step's."""

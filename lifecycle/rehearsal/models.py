@@ -19,6 +19,7 @@ class RehearsalState(StrEnum):
     RUNNING = "running"
     READY = "ready"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Rehearsal(Model):

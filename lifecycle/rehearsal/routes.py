@@ -116,6 +116,22 @@ def _of(session: Session, run: Rehearsal) -> dict[str, Any]:
     return {"journey": found, "version": version}
 
 
+@bp.post("/rehearsals/<int:rehearsal_id>/cancel")
+@requires(Permission.JOURNEYS_EDIT)
+def cancel(rehearsal_id: int) -> Any:
+    """Stop a rehearsal that is under way."""
+    viewer, session = _office(), db.session()
+    try:
+        service.cancel(session, rehearsal_id, by=viewer, at=clock.now())
+    except Conflict as error:
+        session.rollback()
+        flash(str(error), "error")
+    else:
+        session.commit()
+        flash(_("The rehearsal was stopped. Nothing of it is kept."), "success")
+    return redirect(url_for("rehearsals.detail", rehearsal_id=rehearsal_id), 303)
+
+
 @bp.get("/rehearsals/<int:rehearsal_id>/progress")
 @requires(Permission.JOURNEYS_EDIT)
 def progress(rehearsal_id: int) -> str:

@@ -37,6 +37,8 @@ EMPTY = (
     "alumnus_change", "standing_move", "step_run", "send_attempt", "delivery_event",
     "message_attachment", "audit_entry",
 )  # fmt: skip
+LOOKED_UP = ("interaction", "interest")
+"""Long tables of which a tick only asks by person: other indices are made where a query looks."""
 HANGS_ON = ("enrollment", "journey")
 """Whatever else refers to these is copied too: what a new kind of step writes, for example."""
 BUFFERS = "set temp_buffers = '384MB'; set work_mem = '64MB'"
@@ -52,7 +54,8 @@ COLUMNS = """select attname, attidentity <> '' from pg_attribute
 LAST = """select coalesce(pg_sequence_last_value(cast(
     pg_get_serial_sequence(:table, :column) as regclass)), 0)"""
 INDICES = """select pg_get_indexdef(i.indexrelid), c.relname,
-      exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype = 'p')
+      exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype = 'p'),
+      i.indisunique, pg_get_indexdef(i.indexrelid, 1, false)
     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
     where i.indrelid = cast(:table as regclass) and (m.amname = 'btree' or i.indisunique)"""
 TRIGGERS = """select pg_get_triggerdef(oid) from pg_trigger
@@ -151,7 +154,7 @@ def _fill(
     run("analyze rehearsed")
     taking = run("select count(*) from rehearsed").scalar_one()
     for table, where, values in _contents(at, read=read):
-        _twin(connection, table, where, values)
+        _twin(connection, table, where, values, by_person=table in LOOKED_UP and table not in read)
     return Sample(taking, population, seed)
 
 
@@ -186,7 +189,10 @@ def _hanging(known: set[str]) -> Sequence[str]:
     ]
 
 
-def _twin(connection: Connection, table: str, where: str | None, values: dict[str, Any]) -> None:
+def _twin(
+    connection: Connection, table: str, where: str | None, values: dict[str, Any], *,
+    by_person: bool,
+) -> None:  # fmt: skip
     """A temporary table of the same shape, filled, then indexed, then with its change triggers."""
 
     def run(statement: str, **given: Any) -> Any:
@@ -207,7 +213,9 @@ def _twin(connection: Connection, table: str, where: str | None, values: dict[st
             ),
             values,
         )
-    for definition, name, primary in indices:
+    for definition, name, primary, unique, first in indices:
+        if by_person and not unique and first != PERSONAL[table]:
+            continue
         here = definition.replace(" ON ONLY ", " ON ", 1)  # of a table kept by months
         connection.exec_driver_sql(here.replace(f" ON {real} ", f" ON pg_temp.{table} ", 1))
         if primary:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
@@ -61,6 +61,21 @@ def ask(
     return found
 
 
+def cancel(session: Session, rehearsal_id: int, *, by: Viewer, at: datetime) -> Rehearsal:
+    """Stop one that is under way; whoever lives through it notices within a day or two of it.
+
+    Raises `Conflict` if it is over, `NotFound` if there is none.
+    """
+    found = load(session, rehearsal_id)
+    session.refresh(found, with_for_update=True)
+    if found.state is not RehearsalState.RUNNING:
+        raise Conflict(_("This rehearsal is over already."))
+    found.state, found.ended_at = RehearsalState.CANCELLED, at
+    session.flush()
+    audit.record(session, "rehearsal.cancelled", kind="rehearsal", key=found.id, by=by, at=at)
+    return found
+
+
 def run(rehearsal_id: int) -> None:
     """Live through a rehearsal and keep what came of it; safe to run again after a crash."""
     session, at = db.session(), clock.now()
@@ -72,6 +87,9 @@ def run(rehearsal_id: int) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
         came = rehearse(app, order, at, _Beat(rehearsal_id))
+    except Cancelled:
+        session.rollback()
+        return
     except HomecomingError as error:
         _end(session, rehearsal_id, state=RehearsalState.FAILED, error=str(error)[:2000])
         return
@@ -84,13 +102,25 @@ def run(rehearsal_id: int) -> None:
 
 
 def _end(session: Session, rehearsal_id: int, **values: object) -> None:
-    statement = update(Rehearsal).where(Rehearsal.id == rehearsal_id)
-    session.execute(statement.values(ended_at=clock.now(), **values))
+    session.execute(_under_way(rehearsal_id).values(ended_at=clock.now(), **values))
     session.commit()
 
 
+def _under_way(rehearsal_id: int) -> Update:
+    return update(Rehearsal).where(
+        Rehearsal.id == rehearsal_id, Rehearsal.state == RehearsalState.RUNNING
+    )
+
+
+class Cancelled(Exception):
+    """Somebody stopped the rehearsal."""
+
+
 class _Beat:
-    """Says how far it is, on a connection of its own so that others see it."""
+    """Says how far it is, on a connection of its own so that others see it.
+
+    Raises `Cancelled` where somebody stopped it.
+    """
 
     def __init__(self, rehearsal_id: int) -> None:
         self.rehearsal_id = rehearsal_id
@@ -101,9 +131,10 @@ class _Beat:
         if time.monotonic() - self.noted < EVERY:
             return
         self.noted = time.monotonic()
-        statement = update(Rehearsal).where(Rehearsal.id == self.rehearsal_id)
+        told = _under_way(self.rehearsal_id).values(done=min(99, round(share * 100)))
         with db.engine.begin() as connection:
-            connection.execute(statement.values(done=min(99, round(share * 100))))
+            if connection.execute(told.returning(Rehearsal.id)).first() is None:
+                raise Cancelled
 
 
 def load(session: Session, rehearsal_id: int) -> Rehearsal:

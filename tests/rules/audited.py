@@ -50,6 +50,7 @@ WITHOUT_ENTRY = {
     "portal.leave": "the consent ledger keeps it, with its source",
     "portal.undo": "needs the sealed state of a change just made, which is an entry itself",
     "portal.unsubscribe": "the consent ledger keeps it, with its source",
+    "rehearsals.cancel": "needs one that is under way; its entry: tests/lifecycle/rehearsal",
     "rights.ask": "asks for a code; what it confirms is an entry",
     "rights.code": "needs the mailed code; its entry: tests/crm/rights",
     "rights.own_file": "needs the ticket that the code earns; its entry: tests/crm/rights",

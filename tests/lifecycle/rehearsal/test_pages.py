@@ -7,13 +7,14 @@ import io
 import re
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm.accounts.models import User
+from crm.accounts.models import AuditEntry, User
 from crm.core import clock
 from crm.core.database import db
 from crm.core.viewer import SYSTEM, Role
@@ -82,6 +83,65 @@ def test_the_worker_lives_through_it_and_keeps_what_came(district: District) -> 
         told = sum(int(row["middle"]) for row in weeks)
         assert told == sum(point[2] for point in shown.weeks.points) > 0
         service.run(run_id)
+
+
+def test_one_under_way_is_stopped_from_its_page_and_keeps_nothing(
+    coordinator: FlaskClient, session: Session, now: datetime
+) -> None:
+    coordinator.post("/journeys/rehearsal", data={"months": "1", "people": "0"})
+    found = session.scalars(select(Rehearsal)).one()
+    page = f"/journeys/rehearsals/{found.id}"
+    assert f'action="{page}/cancel"' in coordinator.get(page).text
+    assert coordinator.post(f"{page}/cancel").status_code == 303
+    session.expire_all()
+    assert (found.state, found.ended_at) == (RehearsalState.CANCELLED, now)
+    trail = session.scalars(select(AuditEntry.action).order_by(AuditEntry.id.desc())).first()
+    assert trail == "rehearsal.cancelled"
+    assert "was stopped" in coordinator.get(page).text
+    assert "over already" in coordinator.post(f"{page}/cancel", follow_redirects=True).text
+
+
+def test_whoever_lives_through_it_notices_that_it_was_stopped(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    district.people(60)
+    district.publish(YEARS)
+    monkeypatch.setattr(service, "EVERY", 0.0)
+    days: list[int] = []
+
+    def stopping(rehearsal_id: int, *_: object) -> None:
+        days.append(rehearsal_id)
+        district.run("update rehearsal set state = 'cancelled'")
+
+    monkeypatch.setattr("lifecycle.rehearsal.days.advance", stopping)
+    with district.app.app_context(), clock.at(TODAY):
+        session = db.session()
+        run_id = service.ask(session, Order(None, 1), by=SYSTEM, at=TODAY).id
+        session.commit()
+        service.run(run_id)
+        found = service.load(session, run_id)
+        session.refresh(found)
+        assert (found.state, found.result, len(days)) == (RehearsalState.CANCELLED, None, 1)
+
+
+def test_an_erased_person_leaves_the_list_of_the_most_mailed(
+    runner: Any, make: Make, session: Session
+) -> None:
+    people = [make.alumnus(external_id=f"0004{n}") for n in range(2)]
+    most = [[person.id, 3] for person in people]
+    run = make.save(
+        Rehearsal(
+            months=1, runs=1, state=RehearsalState.READY, asked_at=make.at,
+            result={"most": most, "weeks": []},
+        )
+    )  # fmt: skip
+    session.commit()
+    told = runner.invoke(args=["people", "export", "--id", "00040", "--json"])
+    assert "rehearsal" not in told.output
+    done = runner.invoke(args=["people", "erase", "--id", "00040", "--yes", "--json"])
+    assert done.exit_code == 0, done.output
+    session.expire_all()
+    assert run.result == {"most": most[1:], "weeks": []}
 
 
 def test_a_failure_is_told(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
