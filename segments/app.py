@@ -7,11 +7,12 @@ from flask import Flask
 from segments.asks import wiring as asks
 from segments.clearance import wiring as clearance
 from segments.desk import wiring as desk
+from segments.mentoring import wiring as mentoring
 from segments.requests import wiring as requests
 from segments.saved import wiring as saved
 from segments.targeting import wiring as targeting
 
-AREAS = (saved, clearance, requests, asks, targeting, desk)
+AREAS = (saved, clearance, requests, mentoring, asks, targeting, desk)
 
 
 def init_app(app: Flask) -> None:

@@ -24,6 +24,7 @@ PAGES = {
     "alumnus": ("people.detail", "alumnus_id"), "campaign": ("campaigns.detail", "key"),
     "event": ("events.detail", "key"), "import": ("imports.detail", "import_id"),
     "journey": ("journeys.detail", "key"), "request": ("requests.detail", "request_id"),
+    "pair": ("mentoring.detail", "pair_id"),
     "school": ("schools.detail", "school_id"), "segment": ("saved.detail", "key"),
     "topic": ("consent.topic", "key"), "user": ("accounts.user", "user_id"),
 }  # fmt: skip

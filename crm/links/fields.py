@@ -16,7 +16,7 @@ from crm.links.tokens import issue
 
 PATHS = {
     "profile": "/me/", "unsubscribe": "/unsubscribe/", "ask": "/ask/", "event": "/event/",
-    "check-in": "/check-in/",
+    "check-in": "/check-in/", "mentor": "/mentor/",
 }  # fmt: skip
 
 

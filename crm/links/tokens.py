@@ -32,6 +32,7 @@ LIFETIMES = {
     # Invitations go out long before, and a ticket must open on the day itself.
     "event": 400 * DAY,
     "check-in": 400 * DAY,
+    "mentor": 60 * DAY,
 }
 """How long a link can be read, by purpose. What it may still do, its own area decides."""
 

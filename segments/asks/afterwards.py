@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+import structlog
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts.audit import record as note
 from crm.alumni.models import Alumnus
+from crm.core.district import chosen
 from crm.core.errors import Conflict, Invalid
-from crm.core.viewer import Viewer
+from crm.core.viewer import SYSTEM, Viewer
 from crm.interactions.models import Mode
 from crm.interactions.service import record
 from crm.mail.facts import GONE
@@ -21,6 +23,9 @@ from segments.asks.eligibility import DEEDS
 from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.service import lock_request
+from segments.clearance.policy import ClearancePolicy
+from segments.mentoring.rules import MentoringRules
+from segments.mentoring.service import MAX_MENTEE, Plan, begin, has_pair
 from segments.requests.draft import MOST_PUPILS
 from segments.requests.letters import request_words
 from segments.requests.life import move
@@ -28,6 +33,7 @@ from segments.requests.models import Request, RequestState
 from segments.requests.page import zone_of
 from segments.requests.queries import dates_of
 
+log = structlog.get_logger(__name__)
 MOST_HOURS = Decimal(24)
 MAX_FEEDBACK = 1000
 
@@ -90,7 +96,29 @@ def _attended(
         pupils=pupils, school_id=request.school_id, note=request.title,
         origin=f"ask:{commitment.ask_id}", dedupe_key=f"commitment:{commitment.id}",
     )  # fmt: skip
+    _begin_mentoring(session, commitment, request, at)
     _thank(session, commitment, request, at)
+
+
+def _begin_mentoring(
+    session: Session, commitment: Commitment, request: Request, at: datetime
+) -> None:
+    """The first meeting took place: where it was to be mentoring, the pair begins."""
+    ways = chosen(session, MentoringRules).ways
+    if request.way_key not in ways or has_pair(session, commitment.ask_id):
+        return
+    plan = Plan(
+        alumnus_id=commitment.alumnus_id, school_id=request.school_id,
+        mentee=request.title[:MAX_MENTEE], weeks=request.weeks,
+        starts_on=commitment.starts_at.astimezone(zone_of(session, request)).date(),
+        level=chosen(session, ClearancePolicy).needed_level(request.supervision, request.place),
+        request_id=request.id,
+        ask_id=commitment.ask_id,
+    )  # fmt: skip
+    try:
+        begin(session, plan, by=SYSTEM, at=at)
+    except Conflict:
+        log.warning("mentoring.not_begun", request=request.id, ask=commitment.ask_id)
 
 
 def _thank(session: Session, commitment: Commitment, request: Request, at: datetime) -> None:
@@ -112,7 +140,8 @@ def close_if_settled(session: Session, request: Request, *, at: datetime) -> Non
     """End a request once nothing of it is still to come or to be confirmed."""
     counted = select(Commitment.state, func.count()).where(Commitment.request_id == request.id)
     states = dict(session.execute(counted.group_by(Commitment.state)).all())
-    if states.get(CommitmentState.PLANNED) or request.state not in {
+    to_come = states.get(CommitmentState.PLANNED) or states.get(CommitmentState.CLEARING)
+    if to_come or request.state not in {
         RequestState.FILLED, RequestState.ASKING, RequestState.APPROVED
     }:  # fmt: skip
         return

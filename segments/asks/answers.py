@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -18,16 +17,14 @@ from crm.alumni.service import set_interests
 from crm.core.errors import Conflict, Invalid
 from crm.interactions.models import Mode
 from crm.interactions.service import record
-from crm.schools.models import School
-from crm.web.moments import spoken, when
 from segments.asks.calendars import calendar_file
-from segments.asks.eligibility import Need, cleared_for, free_for
+from segments.asks.confirming import confirm_or_clear, stamp, time_of
+from segments.asks.eligibility import cleared_for, free_for, need_of
 from segments.asks.letters import write_to_alumnus
-from segments.asks.models import Ask, AskState, Commitment, CommitmentState
-from segments.asks.queries import commitment_of, contact_of, places_left
+from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
+from segments.asks.queries import commitment_of, places_left
 from segments.asks.rules import NEVER, later_choices
 from segments.asks.service import lock_request, release_others
-from segments.clearance.rules import needed_level
 from segments.requests.letters import (
     reader_language,
     request_words,
@@ -42,9 +39,10 @@ OPEN_TO_YES = frozenset({AskState.OPEN, AskState.NONE, AskState.RELEASED, AskSta
 
 
 class Outcome(StrEnum):
-    """How a yes ended."""
+    """How a yes ended; `clearing`: the place is held, and the clock to be cleared runs."""
 
     ACCEPTED = "accepted"
+    CLEARING = "clearing"
     FULL = "full"
     CLOSED = "closed"
     NOT_CLEARED = "not_cleared"
@@ -62,9 +60,9 @@ def accept(session: Session, ask: Ask, *, date_id: int, at: datetime) -> Outcome
     if choice is None or choice.starts_at <= at:
         raise Invalid("Choose one of the dates that are still ahead.", field="date")
     promised = commitment_of(session, ask.id)
-    if promised is not None and promised.state is CommitmentState.PLANNED:
+    if promised is not None and promised.state in PROMISED:
         if promised.starts_at == choice.starts_at:
-            return Outcome.ACCEPTED
+            return _settled(promised)
         return _move(session, ask, request, promised, choice, at=at)
     if ask.state not in OPEN_TO_YES or request.state not in {*ASKABLE, RequestState.FILLED}:
         return Outcome.CLOSED
@@ -83,12 +81,17 @@ def accept(session: Session, ask: Ask, *, date_id: int, at: datetime) -> Outcome
     session.add(promised)
     session.flush()
     note_answer(session, ask, "accepted", at)
-    _tell_both(session, ask, request, promised, at=at)
+    confirm_or_clear(session, ask, request, promised, at=at)
     if places_left(session, request) < 1:
         move(session, request, RequestState.FILLED, at=at)
         release_others(session, request, at=at, content="ask-released")
     session.flush()
-    return Outcome.ACCEPTED
+    return _settled(promised)
+
+
+def _settled(promised: Commitment) -> Outcome:
+    clearing = promised.state is CommitmentState.CLEARING
+    return Outcome.CLEARING if clearing else Outcome.ACCEPTED
 
 
 def decline(session: Session, ask: Ask, *, how: str = "no", season: str = "", at: datetime) -> None:
@@ -103,8 +106,8 @@ def decline(session: Session, ask: Ask, *, how: str = "no", season: str = "", at
         CommitmentState.ATTENDED, CommitmentState.MISSED
     }:  # fmt: skip
         raise Conflict("This visit is over.")
-    if promised is not None and promised.state is CommitmentState.PLANNED:
-        _take_back(session, ask, request, promised, at=at)
+    if promised is not None and promised.state in PROMISED:
+        take_back(session, ask, request, promised, at=at)
     write_no(session, ask, how=how, season=season, at=at)
 
 
@@ -161,8 +164,7 @@ def _hindrance(
     session: Session, ask: Ask, request: Request, choice: RequestDate, at: datetime
 ) -> Outcome | None:
     """What stands in the way of this person on this date: clearance or another promise (law 6)."""
-    zone = ZoneInfo(session.get_one(School, request.school_id).time_zone)
-    need = Need(request, zone, needed_level(request.supervision, request.place), (choice,), at)
+    need = need_of(session, request, at)
     mine = Alumnus.id == ask.alumnus_id
     if not session.scalar(select(exists().where(mine, cleared_for(need, choice)))):
         return Outcome.NOT_CLEARED
@@ -187,22 +189,24 @@ def _move(
 ) -> Outcome:  # fmt: skip
     """The same promise on another date."""
     with session.begin_nested():
+        before = promised.state
         promised.state = CommitmentState.CANCELLED  # so that it does not clash with itself
         session.flush()
         hindered = _hindrance(session, ask, request, choice, at)
-        promised.state = CommitmentState.PLANNED
+        promised.state = before
         if hindered is None:
             promised.starts_at, promised.ends_at = choice.starts_at, choice.ends_at
     if hindered is None:
         time_it(session, request)
-        _tell_both(session, ask, request, promised, at=at)
-    return hindered or Outcome.ACCEPTED
+        confirm_or_clear(session, ask, request, promised, at=at)
+    return hindered or _settled(promised)
 
 
-def _take_back(
+def take_back(
     session: Session, ask: Ask, request: Request, promised: Commitment, *, at: datetime
 ) -> None:
     """A yes taken back: the place is free again, and the school learns it at once."""
+    told = promised.state is CommitmentState.PLANNED  # who is being cleared is in no calendar yet
     promised.state = CommitmentState.CANCELLED
     if request.state is RequestState.FILLED:
         move(session, request, RequestState.ASKING, at=at)
@@ -211,50 +215,15 @@ def _take_back(
     event = calendar_file(session, promised, language=language, at=at, for_school=True)
     person = session.get_one(Alumnus, ask.alumnus_id)
     write_to_school(
-        session, request, "school-reopened", key=f"reopened:{ask.id}:{_stamp(at)}", at=at,
-        merge={"person_name": person.full_name, "time": _time(session, promised, language)},
-        attachments=[event],
+        session, request, "school-reopened", key=f"reopened:{ask.id}:{stamp(at)}", at=at,
+        merge={"person_name": person.full_name, "time": time_of(session, promised, language)},
+        attachments=[event] if told else [],
     )  # fmt: skip
-
-
-def _tell_both(
-    session: Session, ask: Ask, request: Request, promised: Commitment, *, at: datetime
-) -> None:
-    """A confirmation with a calendar file to each side; the school gets the contact data."""
-    session.flush()
-    person = session.get_one(Alumnus, ask.alumnus_id)
-    mine, theirs = spoken(person.language), reader_language(session, request)
-    stamp = _stamp(at)
-    (words,) = request_words(session, request, person.language)
-    write_to_alumnus(
-        session, ask, "ask-confirmed", key=f"confirmed:{stamp}", at=at,
-        merge={**words, "time": _time(session, promised, mine)},
-        attachments=[calendar_file(session, promised, language=mine, at=at, for_school=False)],
-    )  # fmt: skip
-    email, phone = contact_of(session, person.id)
-    write_to_school(
-        session, request, "school-confirmed", key=f"confirmed:{ask.id}:{stamp}", at=at,
-        merge={
-            "person_name": person.full_name, "person_email": email, "person_phone": phone,
-            "time": _time(session, promised, theirs),
-        },
-        attachments=[calendar_file(session, promised, language=theirs, at=at, for_school=True)],
-    )  # fmt: skip
-
-
-def _time(session: Session, promised: Commitment, language: str) -> str:
-    request = session.get_one(Request, promised.request_id)
-    zone = ZoneInfo(session.get_one(School, request.school_id).time_zone)
-    return when(promised.starts_at, promised.ends_at, zone, language)
-
-
-def _stamp(at: datetime) -> str:
-    return str(int(at.timestamp()))
 
 
 def note_answer(session: Session, ask: Ask, answer: str, at: datetime) -> None:
     """An answer, whatever it is, is an engagement of its own (law 9: a person pressed a button)."""
     record(
         session, ask.alumnus_id, occurred_at=at, kind="ask_answered", mode=Mode.COMMUNICATION,
-        dedupe_key=f"ask:{ask.id}:{answer}:{_stamp(at)}", note=answer, origin=f"ask:{ask.id}",
+        dedupe_key=f"ask:{ask.id}:{answer}:{stamp(at)}", note=answer, origin=f"ask:{ask.id}",
     )  # fmt: skip

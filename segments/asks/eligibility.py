@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import lazy_gettext as _
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -47,7 +46,7 @@ from crm.mail.facts import BUDGETED, GONE
 from crm.mail.models import Message
 from crm.mail.policy import BUDGET
 from crm.schools.models import School
-from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.models import PROMISED, Ask, AskState, Commitment
 from segments.asks.rules import (
     MOST_A_YEAR,
     NEVER,
@@ -55,8 +54,12 @@ from segments.asks.rules import (
     REST_AFTER_NO,
     SOONEST,
 )
+from segments.asks.words import WORDS as WORDS
+from segments.clearance.models import Clearance
+from segments.clearance.policy import ClearancePolicy
 from segments.clearance.queries import cleared_on
-from segments.clearance.rules import needed_level
+from segments.mentoring.queries import has_now, takes_at_most
+from segments.mentoring.rules import MentoringRules
 from segments.requests.models import Request, RequestDate
 from segments.requests.queries import dates_of
 
@@ -64,32 +67,14 @@ TOPIC = "volunteering"
 DEEDS = {"speak": "talk_given", "mentor": "mentoring"}
 """The interaction that shows somebody helped in a way; other ways leave `help_given`."""
 
-WORDS: dict[str, Any] = {
-    "way_not_offered": _("do not offer this kind of help"),
-    "deceased": _("have died"),
-    "blocked": _("have a privacy block (FERPA) on their record"),
-    "do_not_contact": _("are marked “do not contact”"),
-    "under_age": _("are under 18"),
-    "paused": _("asked for a pause"),
-    "no_address": _("have no working mail address of their own"),
-    "consent_withdrawn": _("asked not to be asked"),
-    "said_never": _("said never to this kind of help"),
-    "said_later": _("said: ask me later"),
-    "already_asked": _("were asked for this request already"),
-    "being_asked": _("are thinking about another ask"),
-    "asked_lately": _("were asked in the last 60 days"),
-    "said_no_lately": _("said no to this kind of help in the last 180 days"),
-    "asked_often": _("were asked 4 times this year"),
-    "contact_budget": _("got as much mail as one person may get in this time"),
-    "not_cleared": _("lack the clearance on the date"),
-    "busy": _("promised to help elsewhere at that time"),
-}
-"""The obstacles in the order in which they are counted, each as the end of “so many people …”."""
-
 
 @dataclass(frozen=True)
 class Need:
-    """What asking for one request depends on: its values, and the dates that can still be met."""
+    """What asking for one request depends on: its values, and the dates that can still be met.
+
+    `mentees` is how many pupils a mentor usually takes; None where it is no mentoring. From the day
+    `ready` on, somebody who says yes now could be cleared in time (None: that is not counted on).
+    """
 
     request: Request
     zone: ZoneInfo
@@ -97,15 +82,22 @@ class Need:
     dates: tuple[RequestDate, ...]
     at: datetime
     margin_years: int = 0
+    mentees: int | None = None
+    ready: date | None = None
 
 
 def need_of(session: Session, request: Request, at: datetime) -> Need:
     """The need of a request as of a moment."""
     school = session.get_one(School, request.school_id)
     dates = tuple(d for d in dates_of(session, request.id) if d.starts_at >= at + SOONEST)
-    level = needed_level(request.supervision, request.place)
+    policy = chosen(session, ClearancePolicy)
+    level = policy.needed_level(request.supervision, request.place)
+    zone = ZoneInfo(school.time_zone)
+    ready = policy.ready(level, at.astimezone(zone).date())
     margin = chosen(session, AgeRule).margin_years
-    return Need(request, ZoneInfo(school.time_zone), level, dates, at, margin)
+    rules = chosen(session, MentoringRules)
+    usual = rules.most if request.way_key in rules.ways else None
+    return Need(request, zone, level, dates, at, margin, usual, ready)
 
 
 def sort_in_memory(session: Session) -> None:
@@ -145,16 +137,23 @@ def helpers(way_key: str) -> Select[int]:
 
 
 def cleared_for(need: Need, choice: RequestDate) -> ColumnElement[bool]:
-    """The person may work with these pupils on the day of this date choice."""
+    """The person may work with these pupils on the day of this date choice, or could by then.
+
+    Whose clearance was revoked is not taken on trust: they are asked once they are cleared again.
+    """
     day = choice.starts_at.astimezone(need.zone).date()
-    return cleared_on(need.level, day, need.request.school_id)
+    cleared = cleared_on(need.level, day, need.request.school_id)
+    if need.ready is None or day < need.ready:
+        return cleared
+    revoked = exists().where(Clearance.alumnus_id == Alumnus.id, Clearance.revoked_on.is_not(None))
+    return or_(cleared, ~revoked)
 
 
 def free_for(choice: RequestDate) -> ColumnElement[bool]:
     """The person has promised nothing else at the time of this date choice."""
     return ~exists().where(
         Commitment.alumnus_id == Alumnus.id,
-        Commitment.state == CommitmentState.PLANNED,
+        Commitment.state.in_(PROMISED),
         Commitment.starts_at < choice.ends_at,
         Commitment.ends_at > choice.starts_at,
     )
@@ -191,10 +190,23 @@ def request_obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
             Ask.alumnus_id == Alumnus.id, Ask.request_id == need.request.id
         ),
         "not_cleared": ~or_(nobody, *(cleared_for(need, choice) for choice in need.dates)),
+        **_full(need),
         "busy": ~or_(
             nobody, *(and_(cleared_for(need, c), free_for(c)) for c in need.dates)
         ),
     }  # fmt: skip
+
+
+def _full(need: Need) -> dict[str, ColumnElement[bool]]:
+    """For mentoring: the pupils that a mentor has, and has promised to take, are enough."""
+    if need.mentees is None:
+        return {}
+    promised = select(func.count()).where(
+        Commitment.alumnus_id == Alumnus.id, Commitment.state.in_(PROMISED),
+        Request.id == Commitment.request_id, Request.way_key == need.request.way_key,
+    )  # fmt: skip
+    load = has_now() + promised.correlate(Alumnus).scalar_subquery()
+    return {"mentor_full": load >= takes_at_most(need.mentees)}
 
 
 def person_obstacles(

@@ -99,7 +99,7 @@ def promised_to(viewer: Viewer) -> ColumnElement[bool]:
         return false()
     promise = exists().where(
         Commitment.alumnus_id == Alumnus.id,
-        Commitment.state != CommitmentState.CANCELLED,
+        Commitment.state.not_in([CommitmentState.CANCELLED, CommitmentState.CLEARING]),
         Request.id == Commitment.request_id,
     )
     if viewer.school_ids is not None:

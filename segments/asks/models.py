@@ -30,12 +30,17 @@ class AskState(StrEnum):
 
 
 class CommitmentState(StrEnum):
-    """What became of a yes."""
+    """What became of a yes. `clearing`: the place is held while the clearance is being proved."""
 
+    CLEARING = "clearing"
     PLANNED = "planned"
     ATTENDED = "attended"
     MISSED = "missed"
     CANCELLED = "cancelled"
+
+
+PROMISED = (CommitmentState.CLEARING, CommitmentState.PLANNED)
+"""A promise that still stands, whether it is confirmed already or not."""
 
 
 class Ask(Model):
@@ -104,6 +109,7 @@ class Commitment(Model):
     state: Mapped[CommitmentState] = mapped_column(Choice(CommitmentState))
     hours: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
     pupils: Mapped[int | None]
+    clear_by: Mapped[date | None]
     feedback: Mapped[str] = mapped_column(default="")
     thanked_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())

@@ -7,12 +7,12 @@ writes the asks. A yes notes the way on the person, so that the desk finds them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy import Select, String, case, cast, func, literal, select
+from sqlalchemy import Select, String, case, cast, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,10 @@ from segments.asks.letters import ASK_PRIORITY
 from segments.asks.models import Ask, AskState
 from segments.asks.page import SEASONS
 from segments.asks.rules import later_choices
+from segments.clearance.cases import USUAL_LEAD, start_case
+from segments.clearance.policy import ClearancePolicy
+from segments.clearance.queries import cleared_on, office_day
+from segments.requests.models import Place, Supervision
 
 CONTENT = "ask-open"
 BEING_ASKED = "being_asked"
@@ -113,6 +117,7 @@ def answer(session: Session, ask: Ask, *, word: str, season: str, at: datetime) 
         new = ask.state is not AskState.ACCEPTED
         ask.state, ask.answered_at, ask.note, ask.rest_until = AskState.ACCEPTED, at, "", None
         keep_in_mind(session, ask, at=at)
+        _start_clock(session, ask, at)
         if new:
             note_answer(session, ask, "accepted", at)
     elif word in ("no", "later", "never"):
@@ -120,6 +125,21 @@ def answer(session: Session, ask: Ask, *, word: str, season: str, at: datetime) 
     else:
         raise Invalid("Choose one of the answers.", field="answer")
     session.flush()
+
+
+def _start_clock(session: Session, ask: Ask, at: datetime) -> None:
+    """A yes to a way that takes a clearance starts the clock to get it."""
+    policy, today = chosen(session, ClearancePolicy), office_day(session, at)
+    level = policy.needed_level(Supervision.SUPERVISED, Place.SCHOOL)
+    if ask.way_key not in policy.ways or level == 0:
+        return
+    held = exists().where(Alumnus.id == ask.alumnus_id, cleared_on(level, today, None))
+    if not session.scalar(select(held)):
+        lead = timedelta(days=policy.rule(level).lead_days) or USUAL_LEAD
+        start_case(
+            session, ask.alumnus_id, level=level, school_id=None, way_key=ask.way_key,
+            due_on=today + lead, at=at,
+        )  # fmt: skip
 
 
 def values(session: Session, ask: Ask, *, at: datetime) -> Mapping[str, Any]:

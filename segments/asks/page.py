@@ -16,7 +16,7 @@ from crm.schools.models import School
 from crm.web.moments import when
 from segments.asks.answers import OPEN_TO_YES, Outcome
 from segments.asks.eligibility import cleared_for, free_for, need_of
-from segments.asks.models import Ask, AskState, CommitmentState
+from segments.asks.models import PROMISED, Ask, AskState, CommitmentState
 from segments.asks.queries import commitment_of, places_left
 from segments.asks.rules import later_choices
 from segments.requests.letters import place_words
@@ -33,7 +33,7 @@ def values(session: Session, ask: Ask, language: str, *, at: datetime) -> Mappin
     school = session.get_one(School, request.school_id)
     need = need_of(session, request, at)
     promised = commitment_of(session, ask.id)
-    planned = promised is not None and promised.state is CommitmentState.PLANNED
+    planned = promised is not None and promised.state in PROMISED
     left = places_left(session, request)
     choices = []
     for choice in need.dates:
@@ -54,6 +54,7 @@ def values(session: Session, ask: Ask, language: str, *, at: datetime) -> Mappin
         "choices": choices if mood in {"ask", "late", "no", "yes"} else [],
         "way": _(way.label), "subject": _(subject.label) if subject else "",
         "place": place_words(request, school, language), "promised": promised,
+        "clearing": promised is not None and promised.state is CommitmentState.CLEARING,
         "time": when(promised.starts_at, promised.ends_at, need.zone, language)
         if promised is not None else "",
         "answer_by": when(ask.expires_at, ask.expires_at, need.zone, language).rpartition(" – ")[0]
@@ -69,7 +70,7 @@ def _mood(
         CommitmentState.ATTENDED, CommitmentState.MISSED
     }:  # fmt: skip
         return "over"
-    if promised is not None and promised.state is CommitmentState.PLANNED:
+    if promised is not None and promised.state in PROMISED:
         return "yes" if promised.starts_at > at else "over"
     if ask.state not in OPEN_TO_YES or request.state not in {*ASKABLE, RequestState.FILLED}:
         return "closed"
@@ -86,6 +87,9 @@ def said(outcome: Outcome) -> tuple[str, str]:
     """The sentence for how a yes ended, and its category."""
     words = {
         Outcome.ACCEPTED: _("Thank you! It is settled, and the school knows."),
+        Outcome.CLEARING: _(
+            "Thank you! Your place is held while you are cleared. We wrote to you what it takes."
+        ),
         Outcome.FULL: _("Thank you for your yes. Somebody else took the last place just before."),
         Outcome.CLOSED: _("Thank you. The school no longer needs this."),
         Outcome.NOT_CLEARED: _(
@@ -94,7 +98,7 @@ def said(outcome: Outcome) -> tuple[str, str]:
         ),
         Outcome.BUSY: _("You promised to help elsewhere at that time."),
     }
-    return words[outcome], "message" if outcome is Outcome.ACCEPTED else "info"
+    return words[outcome], "message" if outcome in {Outcome.ACCEPTED, Outcome.CLEARING} else "info"
 
 
 def number(text: str) -> int:

@@ -26,6 +26,7 @@ STATES: dict[AskState, Any] = {
 }
 TONES = {AskState.OPEN: "info", AskState.ACCEPTED: "good", AskState.DECLINED: "warn"}
 OUTCOMES: dict[CommitmentState, Any] = {
+    CommitmentState.CLEARING: _("promised, is being cleared"),
     CommitmentState.PLANNED: _("promised"),
     CommitmentState.ATTENDED: _("came"),
     CommitmentState.MISSED: _("did not come"),

@@ -12,11 +12,11 @@ from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, 
 from crm.core.errors import NotFound
 from crm.core.viewer import Viewer
 from crm.schools.models import School
-from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
 from segments.requests.access import LARGEST_ID, visible_requests
 from segments.requests.models import Request
 
-KEPT = (CommitmentState.PLANNED, CommitmentState.ATTENDED, CommitmentState.MISSED)
+KEPT = (*PROMISED, CommitmentState.ATTENDED, CommitmentState.MISSED)
 _TAKEN = select(func.count()).where(
     Commitment.request_id == bindparam("request"), Commitment.state.in_(KEPT)
 )

@@ -21,7 +21,7 @@ from crm.core.viewer import Viewer
 from crm.mail.models import Message, MessageState
 from segments.asks.eligibility import first_obstacle, need_of
 from segments.asks.letters import queue_asks, queue_releases
-from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import places_left
 from segments.asks.rules import hold_until
 from segments.requests.life import move
@@ -176,7 +176,7 @@ def call_off(session: Session, request: Request, by: Viewer, at: datetime) -> No
     release_others(session, request, at=at, content="ask-cancelled")
     promised = session.scalars(
         update(Commitment)
-        .where(Commitment.request_id == request.id, Commitment.state == CommitmentState.PLANNED)
+        .where(Commitment.request_id == request.id, Commitment.state.in_(PROMISED))
         .values(state=CommitmentState.CANCELLED)
         .returning(Commitment.ask_id)
     ).all()

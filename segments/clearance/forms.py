@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from wtforms import DateField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from crm.web.forms import Form
-from segments.clearance.rules import LEVELS
 
 
 class ClearanceForm(Form):
     """A level, from when, until when, accepted where."""
 
-    level = SelectField(
-        _("Level"),
-        coerce=int,
-        choices=[SelectChoice(n, level.label) for n, level in LEVELS.items()],
-    )
+    level = SelectField(_("Level"), coerce=int)
     granted_on = DateField(_("Granted on"), validators=[InputRequired()])
-    expires_on = DateField(_("Expires on (empty: the full two years)"), validators=[Optional()])
+    expires_on = DateField(_("Expires on (empty: the full time)"), validators=[Optional()])
+    trained_on = DateField(_("Training done on"), validators=[Optional()])
     proof = StringField(_("Proof seen"), validators=[Length(max=200)])
     school_id = SelectField(_("Accepted by"), coerce=int)

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import db
+from crm.core.district import chosen
 from crm.core.viewer import Permission, Viewer
 from segments.clearance.models import Clearance
+from segments.clearance.policy import ClearancePolicy
 from segments.clearance.queries import clearances_of, office_day
 from segments.clearance.routes import clearance_form
-from segments.clearance.rules import LEVELS
 
 
 def standing(clearance: Clearance, today: object) -> str:
@@ -27,12 +28,12 @@ def standing(clearance: Clearance, today: object) -> str:
 def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | None:
     """The panel's values: what is held, and the form for those who may record more."""
     session = db.session()
-    today = office_day(session, at)
+    today, policy = office_day(session, at), chosen(session, ClearancePolicy)
     may_edit = viewer.may(Permission.PEOPLE_EDIT)
     rows = [
         {
             "clearance": row[0], "school": row.school, "recorder": row.recorder,
-            "label": LEVELS[row[0].level].label, "standing": standing(row[0], today),
+            "label": policy.label(row[0].level), "standing": standing(row[0], today),
         }
         for row in clearances_of(session, alumnus.id)
     ]  # fmt: skip
@@ -44,12 +45,12 @@ def load(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str, Any] | 
 
 def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
     """What a person may do with pupils, one sentence a clearance."""
-    today = office_day(session, at)
+    today, policy = office_day(session, at), chosen(session, ClearancePolicy)
     for clearance, school, _recorder in clearances_of(session, alumnus_id):
         word = {"held": "holds", "expired": "held", "revoked": "lost"}[standing(clearance, today)]
         where = f" at {school}" if school else ""
         yield (
             f"{word.capitalize()} clearance level {clearance.level} "
-            f"({LEVELS[clearance.level].label}){where} from {clearance.granted_on} "
+            f"({policy.label(clearance.level)}){where} from {clearance.granted_on} "
             f"until {clearance.revoked_on or clearance.expires_on}."
         )

@@ -11,10 +11,12 @@ from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
 from crm.core import clock
 from crm.core.database import db
+from crm.core.district import chosen
 from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Permission, Viewer
 from segments.clearance import service
 from segments.clearance.forms import ClearanceForm
+from segments.clearance.policy import ClearancePolicy
 from segments.clearance.queries import LARGEST_ID, load_clearance, schools_in_reach
 
 bp = Blueprint("clearance", __name__)
@@ -23,6 +25,10 @@ bp = Blueprint("clearance", __name__)
 def clearance_form(viewer: Viewer) -> ClearanceForm:
     """The form with the schools that this viewer may record for."""
     form = ClearanceForm()
+    policy = chosen(db.session(), ClearancePolicy)
+    form.level.choices = [
+        SelectChoice(n, policy.label(n)) for n in range(1, len(policy.levels) + 1)
+    ]
     schools = [SelectChoice(row.id, row.name) for row in schools_in_reach(db.session(), viewer)]
     form.school_id.choices = (
         [SelectChoice(0, _("Every school")), *schools] if viewer.sees_district else schools

@@ -1,7 +1,7 @@
 """What working with pupils takes: levels, their proofs and terms, which activity needs which.
 
-This is the one place to change when a district's policy differs. As shipped it follows the practice
-of Georgia districts (APS GAK(1)-R(1), rev. 2018): no pupil contact, a release form; supervised
+These are the shipped levels; a district's own stand in `policy.py`. They follow the practice of
+Georgia districts (APS GAK(1)-R(1), rev. 2018): no pupil contact, a release form; supervised
 visitors, a background check besides; unsupervised work, fingerprints and a check through HR; to be
 renewed after two years.
 """
@@ -64,9 +64,16 @@ def needed_level(supervision: str, place: str = "school") -> int:
 
 def expiry(level: int, granted_on: date) -> date:
     """The first day on which a level granted then no longer counts."""
-    year = granted_on.year + LEVELS[level].years
-    leap_day = (granted_on.month, granted_on.day) == (2, 29)
-    return date(year, 3, 1) if leap_day else granted_on.replace(year=year)
+    return months_after(granted_on, 12 * LEVELS[level].years)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months on; where that month is shorter, the first after it."""
+    years, month = divmod(day.month - 1 + months, 12)
+    try:
+        return date(day.year + years, month + 1, day.day)
+    except ValueError:
+        return date(day.year + years, month + 2, 1)
 
 
 def cleared(grants: Iterable[Grant], *, level: int, on: date, school_id: int) -> bool:

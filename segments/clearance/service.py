@@ -7,11 +7,12 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from crm.accounts.audit import record
+from crm.core.district import chosen
 from crm.core.errors import Conflict, Invalid, NotAllowed
 from crm.core.viewer import Viewer
 from segments.clearance.models import Clearance
+from segments.clearance.policy import ClearancePolicy
 from segments.clearance.queries import office_day
-from segments.clearance.rules import LEVELS, expiry
 
 
 def record_clearance(
@@ -25,17 +26,17 @@ def record_clearance(
     proof: str = "",
     expires_on: date | None = None,
     school_id: int | None = None,
+    trained_on: date | None = None,
 ) -> Clearance:
     """Note that a person holds a level from a day on.
 
     Without `expires_on` it holds for the level's full time, which is also the longest that may be
-    given. `school_id` None (every school) is for those who look after the whole district.
+    given. `school_id` None (every school) is for those who look after the whole district. A level
+    that takes a training wants the day of it, and ends with what the training counts for.
     """
-    if level not in LEVELS:
-        raise Invalid("Choose one of the levels.", field="level")
-    if granted_on > office_day(session, at):
-        raise Invalid("This day has not come yet.", field="granted_on")
-    longest = expiry(level, granted_on)
+    policy = chosen(session, ClearancePolicy)
+    today = office_day(session, at)
+    longest = _longest(policy, level, granted_on, trained_on, school_id, today)
     expires_on = expires_on or longest
     if not granted_on < expires_on <= longest:
         message = "Choose a day after it was granted, at most %(longest)s."
@@ -44,8 +45,8 @@ def record_clearance(
         raise NotAllowed("You can record clearance for the schools that you look after.")
     clearance = Clearance(
         alumnus_id=alumnus_id, level=level, granted_on=granted_on, expires_on=expires_on,
-        proof=proof or str(LEVELS[level].proof), school_id=school_id, recorded_by=by.user_id,
-        recorded_at=at,
+        proof=proof or str(policy.proof(level)), trained_on=trained_on, school_id=school_id,
+        recorded_by=by.user_id, recorded_at=at,
     )  # fmt: skip
     session.add(clearance)
     session.flush()
@@ -54,6 +55,23 @@ def record_clearance(
         level=level, granted_on=str(granted_on), expires_on=str(expires_on), school_id=school_id,
     )  # fmt: skip
     return clearance
+
+
+def _longest(
+    policy: ClearancePolicy, level: int, granted_on: date, trained_on: date | None,
+    school_id: int | None, today: date,
+) -> date:  # fmt: skip
+    """Until when this level may be given; raises `Invalid` for what the district does not take."""
+    if not 1 <= level <= len(policy.levels):
+        raise Invalid("Choose one of the levels.", field="level")
+    if granted_on > today:
+        raise Invalid("This day has not come yet.", field="granted_on")
+    rule = policy.rule(level)
+    if rule.training_months and (trained_on is None or trained_on > today):
+        raise Invalid("Give the day of the training.", field="trained_on")
+    if rule.renewed_by == "school" and school_id is None:
+        raise Invalid("Each school approves this level for itself: choose it.", field="school_id")
+    return policy.longest(level, granted_on, trained_on)
 
 
 def revoke_clearance(session: Session, clearance: Clearance, *, by: Viewer, at: datetime) -> None:

@@ -30,6 +30,8 @@ from segments.asks.letters import write_to_alumnus
 from segments.asks.models import Ask, Commitment, CommitmentState
 from segments.asks.queries import ask_counts
 from segments.asks.service import expire_holds, lock_request, send_wave, settle_unsent
+from segments.asks.waiting import settle_clearing
+from segments.clearance.cases import end_cases
 from segments.desk.alarms import raise_alarms
 from segments.desk.queries import past_ones, to_move_on
 from segments.desk.together import Proposal, propose
@@ -59,6 +61,8 @@ class Advanced:
     closed: int = 0
     thanked: int = 0
     alarms: int = 0
+    cleared: int = 0
+    given_back: int = 0
 
     def plain(self) -> dict[str, int]:
         """The figures by name."""
@@ -72,6 +76,9 @@ def advance(at: datetime) -> Advanced:
     done.expired = expire_holds(session, at)
     session.commit()
     done.cancelled += settle_unsent(session)
+    session.commit()
+    done.cleared, done.given_back = settle_clearing(session, at)
+    end_cases(session, at)
     session.commit()
     waiting = to_move_on(session, at)
     for start in range(0, len(waiting), TOGETHER):

@@ -15,7 +15,7 @@ from crm.core.database import db
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
 from segments.asks.forms import AttendanceForm
-from segments.asks.models import CommitmentState
+from segments.asks.models import Commitment, CommitmentState
 from segments.asks.panel import OUTCOMES, STATES, TONES
 from segments.asks.queries import asks_of_request, commitments_of, places_left
 from segments.desk.queries import counts_of_todo, lapsed_promises, progress
@@ -50,6 +50,11 @@ WORDS: dict[str, tuple[Callable[[int], str], str, int]] = {
 }  # fmt: skip
 
 
+def told(promise: Commitment) -> bool:
+    """Whether the school has the contact data of a promise: not while its person is cleared."""
+    return promise.state is not CommitmentState.CLEARING
+
+
 def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | None:
     """How far a request has come, who said yes, who was asked, and the next step."""
     session = db.session()
@@ -58,8 +63,9 @@ def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | 
     lapsed = lapsed_promises(session, request.id) if may_post else set()
     promises = [
         {
-            "promise": row[0], "person": row[1], "email": row[2] if may_post else None,
-            "phone": row[3] if may_post else None, "outcome": OUTCOMES[row[0].state],
+            "promise": row[0], "person": row[1], "outcome": OUTCOMES[row[0].state],
+            "email": row[2] if may_post and told(row[0]) else None,
+            "phone": row[3] if may_post and told(row[0]) else None,
             "to_confirm": may_post and row[0].state is CommitmentState.PLANNED
             and row[0].starts_at <= at,
             "lapsed": row[0].id in lapsed,

@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.viewer import Viewer
 from crm.schools.models import School
-from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.asks.clearing import still_cleared
+from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import KEPT, ask_counts, places_taken
-from segments.clearance.queries import cleared_on
-from segments.clearance.rules import NEEDED
 from segments.requests.access import visible_requests
 from segments.requests.board import turn_of
 from segments.requests.models import Request, RequestDate, RequestState
@@ -95,9 +94,7 @@ def to_move_on(session: Session, at: datetime) -> Sequence[int]:
 def past_ones(session: Session, at: datetime) -> Sequence[int]:
     """Open requests whose last date is over."""
     states = {*ASKABLE, RequestState.SUBMITTED, RequestState.FILLED}
-    promised = exists().where(
-        Commitment.request_id == Request.id, Commitment.state == CommitmentState.PLANNED
-    )
+    promised = exists().where(Commitment.request_id == Request.id, Commitment.state.in_(PROMISED))
     statement = select(Request.id).where(Request.state.in_(states), _last_date() <= at, ~promised)
     return session.scalars(statement.order_by(Request.id)).all()
 
@@ -113,7 +110,7 @@ def counts_of_todo(session: Session, viewer: Viewer, at: datetime) -> dict[str, 
         "soon": _count(session, and_(turn, Request.due_at >= at, Request.warn_at <= at)),
         "nobody_left": _count(session, and_(open_ones, Request.reason == "nobody_left")),
         "attendance": _promises(session, mine, Commitment.ends_at < at),
-        "lapsed": _promises(session, mine, Commitment.starts_at > at, ~_still_cleared()),
+        "lapsed": _promises(session, mine, Commitment.starts_at > at, ~still_cleared(session)),
     }
 
 
@@ -133,20 +130,6 @@ def _promises(session: Session, *conditions: ColumnElement[bool]) -> int:
     return session.scalars(statement).one()
 
 
-def _still_cleared() -> ColumnElement[bool]:
-    """The person of a promise holds what its request takes, on its day."""
-    day = func.date(func.timezone(School.time_zone, Commitment.starts_at))
-    return or_(
-        *(
-            and_(
-                Request.supervision == supervision, Request.place == place,
-                cleared_on(level, day, Request.school_id),
-            )
-            for (supervision, place), level in NEEDED.items()
-        )
-    )  # fmt: skip
-
-
 def lapsed_promises(session: Session, request_id: int) -> set[int]:
     """The ids of the promises of a request whose person is no longer cleared for their day."""
     statement = (
@@ -156,7 +139,7 @@ def lapsed_promises(session: Session, request_id: int) -> set[int]:
         .join(Alumnus, Alumnus.id == Commitment.alumnus_id)
         .where(
             Request.id == request_id, Commitment.state == CommitmentState.PLANNED,
-            ~_still_cleared(),
+            ~still_cleared(session),
         )
     )  # fmt: skip
     return set(session.scalars(statement))

@@ -15,6 +15,7 @@ LEAD = timedelta(hours=24)
 FURTHEST = timedelta(days=400)
 LONGEST = timedelta(hours=12)
 MAX_TITLE, MAX_NOTE = 120, 2000
+MOST_WEEKS = 104
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Draft:
     language: str | None = None
     supervision: Supervision = Supervision.SUPERVISED
     note: str = field(default="")
+    weeks: int | None = None
 
 
 def check(draft: Draft, at: datetime) -> None:
@@ -51,6 +53,8 @@ def check(draft: Draft, at: datetime) -> None:
         )
     if not 1 <= draft.places <= MOST_PLACES:
         raise Invalid("Ask for 1 to %(most)s people.", field="places", most=MOST_PLACES)
+    if draft.weeks is not None and not 1 <= draft.weeks <= MOST_WEEKS:
+        raise Invalid("It may last 1 to %(most)s weeks.", field="weeks", most=MOST_WEEKS)
     if len(draft.title) > MAX_TITLE:
         raise Invalid("Use at most %(most)s characters.", field="title", most=MAX_TITLE)
     if len(draft.note) > MAX_NOTE:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from crm.core.errors import Refused
-from segments.requests.draft import MAX_NOTE, MAX_TITLE, MOST_DATES, Draft, Slot
+from segments.requests.draft import MAX_NOTE, MAX_TITLE, MOST_DATES, MOST_WEEKS, Draft, Slot
 from segments.requests.models import GradeBand, Place, Supervision
 
 MAX_BYTES = 1_000_000
@@ -59,6 +59,7 @@ class RequestEntry(BaseModel):
     language: Text | None = None
     supervision: Supervision = Supervision.SUPERVISED
     note: Annotated[Text, Field(max_length=MAX_NOTE)] = ""
+    weeks: Annotated[int, Field(ge=1, le=MOST_WEEKS)] | None = None
 
     def draft(self, school_id: int, zone: ZoneInfo) -> Draft:
         """The same as the form would give."""
@@ -69,6 +70,7 @@ class RequestEntry(BaseModel):
             slots=tuple(Slot(start, start + length) for start in starts),
             grade_band=self.grade_band, pupils=self.pupils, places=self.places, place=self.place,
             language=self.language, supervision=self.supervision, note=self.note,
+            weeks=self.weeks,
         )  # fmt: skip
 
 

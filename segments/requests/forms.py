@@ -41,6 +41,13 @@ MINUTES = {
 }  # fmt: skip
 
 
+WEEKS = {
+    0: _("Once, or as long as is usual"), 4: _("Four weeks"), 8: _("Eight weeks"),
+    12: _("Three months"), 18: _("A term"), 36: _("A school year"),
+}  # fmt: skip
+"""How long mentoring may last, in weeks."""
+
+
 class RequestForm(Form):
     """What, for whom, when. Choices that the database knows are filled in by `offer`."""
 
@@ -55,6 +62,9 @@ class RequestForm(Form):
     time_3 = TimeField(_("Starts at"), validators=[Optional()])
     minutes = SelectField(
         _("How long?"), coerce=int, choices=[SelectChoice(*m) for m in MINUTES.items()], default=60
+    )
+    weeks = SelectField(
+        _("For how long?"), coerce=int, choices=[SelectChoice(*w) for w in WEEKS.items()], default=0
     )
     grade_band = SelectField(
         _("Grades"), choices=[SelectChoice(k.value, v) for k, v in GRADES.items()]
@@ -98,6 +108,7 @@ class RequestForm(Form):
             language=self.language.data or None,
             supervision=Supervision(self.supervision.data),
             note=self.note.data or "",
+            weeks=self.weeks.data or None,
         )
 
     def _slots(self, zone: ZoneInfo) -> Iterator[Slot]:
@@ -124,6 +135,8 @@ def form_values(request: Request, dates: list[RequestDate], zone: ZoneInfo) -> d
     )  # fmt: skip
     values: dict[str, Any] = {name: getattr(request, name) for name in names}
     values |= {"subject_key": request.subject_key or "", "language": request.language or ""}
+    weeks = request.weeks or 0
+    values["weeks"] = min(WEEKS, key=lambda known: abs(known - weeks)) if weeks else 0
     for n, choice in enumerate(dates[:MOST_DATES], 1):
         local = choice.starts_at.astimezone(zone)
         values |= {f"date_{n}": local.date(), f"time_{n}": local.time()}

@@ -58,6 +58,7 @@ def _created(context: Any) -> datetime:
 class Request(Model):
     """What a school needs: which way to help, about what, for whom, how many people.
 
+    `weeks` is how long mentoring lasts (null: once, or the district's usual time).
     `reason` says why it went back, stayed unfilled or was cancelled; with `auto` the desk sends the
     next wave itself when holds run out. The present state began `since` and should be over by
     `due_at`; from `warn_at` on somebody is told, once (`alarmed_at`). See `life.py`.
@@ -67,6 +68,7 @@ class Request(Model):
     __table_args__ = (
         CheckConstraint("places between 1 and 50", name="places"),
         CheckConstraint("pupils between 1 and 5000", name="pupils"),
+        CheckConstraint("weeks between 1 and 104", name="weeks"),
         Index(None, "state", "created_at"),
         Index(None, "school_id", "created_at"),
         Index("ix_request_warn", "warn_at", postgresql_where=text("alarmed_at is null")),
@@ -84,6 +86,7 @@ class Request(Model):
     language: Mapped[str | None]
     supervision: Mapped[Supervision] = mapped_column(Choice(Supervision))
     note: Mapped[str] = mapped_column(default="")
+    weeks: Mapped[int | None]
     state: Mapped[RequestState] = mapped_column(Choice(RequestState))
     reason: Mapped[str | None]
     auto: Mapped[bool] = mapped_column(default=False)

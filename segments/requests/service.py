@@ -25,7 +25,7 @@ ENDED = CLOSED
 ASKABLE = frozenset({RequestState.APPROVED, RequestState.ASKING})
 FIELDS = (
     "school_id", "way_key", "subject_key", "grade_band", "pupils", "places", "place", "language",
-    "supervision", "note",
+    "supervision", "note", "weeks",
 )  # fmt: skip
 MAX_REASON = 500
 

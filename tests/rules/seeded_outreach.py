@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from crm.accounts.models import User
 from crm.alumni.models import Alumnus
 from crm.core.viewer import SYSTEM
+from crm.links.tokens import issue
 from crm.mail.models import (
     Content,
     ContentVariant,
@@ -30,6 +32,7 @@ from lifecycle.journeys.models import StaffTask
 from lifecycle.journeys.service import publish
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.clearance.models import Clearance
+from segments.mentoring.models import MentorCheckin, MentorPair, PairState
 from segments.requests.models import (
     GradeBand,
     Place,
@@ -176,7 +179,24 @@ def segments_rows(make: Make, person: Alumnus, school: School, teacher: User) ->
             ends_at=starts + timedelta(hours=1), state=CommitmentState.PLANNED, created_at=at,
         )
     )  # fmt: skip
+    pair = make.save(
+        MentorPair(
+            alumnus_id=person.id, school_id=school.id, request_id=request.id, mentee="R. S.",
+            level=2, starts_on=at.date(), ends_on=at.date() + timedelta(days=80),
+            state=PairState.ACTIVE, created_at=at,
+        )
+    )  # fmt: skip
+    checkin = make.save(
+        MentorCheckin(
+            pair_id=pair.id, alumnus_id=person.id, number=1, due_on=at.date(), sent_at=at,
+            hours=Decimal(1),
+        )
+    )  # fmt: skip
     return {
+        "pair_id": pair.id, "checkin_id": checkin.id,
+        "mentoring/token": issue(
+            "mentor", alumnus_id=person.id, epoch=person.link_epoch, at=at, subject=checkin.id
+        ),
         "saved/key": segment.key, "segments/key": segment.key, "segment_id": segment.id,
         "clearance_id": clearance.id, "request_id": request.id,
         "requests.edit/request_id": draft.id,

@@ -45,6 +45,7 @@ UNLIMITED = {
     "rights.own_file": "behind a signed link, needs the mailed code: tests/crm/rights",
     "mail.sendgrid_events": "signed by the provider",
     "mail.sendgrid_inbound": "signed by the provider",
+    "mentoring.say": "behind a signed link of one check-in; thanks once where it ends the pair",
     "portal.leave": "behind a signed link; stops mail",
     "portal.revoke": "behind a signed link, which it ends",
     "portal.save": "behind a signed link; mails nobody",
@@ -54,6 +55,8 @@ UNLIMITED = {
 """Routes that anybody may post to, and why they need no limit of their own."""
 
 MAILS_ONCE = {
+    "mentoring.close": "thanks one mentor once for one pair",
+    "mentoring.end": "thanks one mentor once for one pair",
     "asks.attendance": "thanks one person once for one visit",
     "requests.approve": "tells one school of one decision",
     "requests.cancel": "tells those who had promised, once",

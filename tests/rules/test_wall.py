@@ -24,6 +24,7 @@ from crm.alumni.models import Alumnus
 from crm.core.viewer import ALWAYS, AT_MOST, SYSTEM, Permission, Role
 from crm.schools.models import School
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.mentoring.models import MentorPair, PairState
 from segments.requests.models import (
     GradeBand,
     Place,
@@ -43,7 +44,7 @@ ROLES = [Role.LIAISON, Role.SCHOOL, Role.VIEWER]
 QUERIES = ("Xyloutside", "class:2015", "-way:nothing", "id:{outside}", 'school:"Quarantania High"')
 IDS = {"alumnus_id": "person", "request_id": "request", "commitment_id": "commitment",
        "school_id": "school", "first_id": "person", "ask_id": "ask", "date_id": "date",
-       "interaction_id": "talk"}  # fmt: skip
+       "interaction_id": "talk", "pair_id": "pair"}  # fmt: skip
 
 
 @dataclass
@@ -82,7 +83,15 @@ def stand(make: Make, school: School, person: Alumnus) -> Stand:
         )
     )  # fmt: skip
     talk = make.interaction(person, school_id=school.id, note=f"Talked about {person.family_name}")
+    pair = make.save(
+        MentorPair(
+            alumnus_id=person.id, school_id=school.id, mentee=f"Pupil of {person.family_name}",
+            level=2, starts_on=make.at.date(), ends_on=make.at.date() + timedelta(days=80),
+            state=PairState.ACTIVE, created_at=make.at,
+        )
+    )  # fmt: skip
     ids = {
+        "pair": pair.id,
         "person": person.id, "request": request.id, "commitment": promised.id, "ask": ask.id,
         "school": school.id, "date": date.id, "talk": talk.id,
     }  # fmt: skip
