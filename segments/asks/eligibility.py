@@ -172,13 +172,14 @@ def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person, by the keys of `WORDS`."""
     request, today = need.request, need.at.astimezone(need.zone).date()
     of_request = request_obstacles(need)
+    del of_request["already_asked"]  # stands among those of the person, in its order
     return {
         "way_not_offered": ~_helps(request.way_key),
         **person_obstacles(
             request.way_key, today=today, at=need.at, margin_years=need.margin_years,
             request_id=request.id,
         ),
-        "not_cleared": of_request["not_cleared"], "busy": of_request["busy"],
+        **of_request,
     }  # fmt: skip
 
 
