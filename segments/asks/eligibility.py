@@ -64,8 +64,7 @@ from segments.requests.models import Request, RequestDate
 from segments.requests.queries import dates_of
 
 TOPIC = "volunteering"
-DEEDS = {"speak": "talk_given", "mentor": "mentoring"}
-"""The interaction that shows somebody helped in a way; other ways leave `help_given`."""
+DEEDS = {"speak": "talk_given", "mentor": "mentoring"}  # other ways leave `help_given`
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person, by the keys of `WORDS`."""
     request, today = need.request, need.at.astimezone(need.zone).date()
     of_request = request_obstacles(need)
-    del of_request["already_asked"]  # stands among those of the person, in its order
+    del of_request["already_asked"]
     return {
         "way_not_offered": ~_helps(request.way_key),
         **person_obstacles(

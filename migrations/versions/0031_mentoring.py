@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030_mentoring"
-down_revision = "0029_delivery_months"
+revision = "0031_mentoring"
+down_revision = "0030_time_given"
 branch_labels = None
 depends_on = None
 MOMENT = sa.DateTime(timezone=True)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0031_clearance_policy"
-down_revision = "0030_mentoring"
+revision = "0032_clearance_policy"
+down_revision = "0031_mentoring"
 branch_labels = None
 depends_on = None
 MOMENT = sa.DateTime(timezone=True)
