@@ -78,6 +78,8 @@ def own_cluster() -> Iterator[Place]:
     """A PostgreSQL of the harness's own, whose restart is a crash and a recovery."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        # Where root's servant may enter, so that the data stay in it over a restart.
+        folder.chmod(0o755)
         server = EmbeddedServer(folder / "server", durable=False)
         server.acquire()
 
