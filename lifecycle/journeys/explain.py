@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date
+from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import db
-from crm.core.viewer import Permission, Viewer
+from crm.core.viewer import SYSTEM, Permission, Viewer
 from crm.mail.models import Message, MessageState
 from crm.mail.reasons import sentence
 from lifecycle.journeys.definition import Document
@@ -25,6 +25,7 @@ from lifecycle.journeys.models import (
     JourneyVersion,
     StepRun,
 )
+from lifecycle.journeys.outside import why_outside
 from lifecycle.journeys.queries import (
     document_of,
     documents_of,
@@ -34,6 +35,9 @@ from lifecycle.journeys.queries import (
     runs_of,
 )
 from lifecycle.journeys.words import PLACES, end_words, place_words, run_words
+
+MOST = 10
+"""So many journeys that somebody is not in are explained."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,13 @@ def message_words(message: Message) -> str:
         return _("It was not sent: %(why)s.", why=sentence(message.reason))
     if message.state is MessageState.FAILED:
         return _("It could not be sent: %(why)s.", why=sentence(message.reason))
+    if message.state is MessageState.QUEUED and message.not_before > message.queued_at:
+        return _("It waits to be sent, not before %(when)s.", when=_moment(message.not_before))
     return _("It waits to be sent.")
+
+
+def _moment(moment: datetime) -> str:
+    return str(format_datetime(moment, "medium"))  # type: ignore[no-untyped-call]
 
 
 def _standing(enrollment: Enrollment, place: str) -> str:
@@ -129,15 +139,21 @@ def alumnus_panel(viewer: Viewer, alumnus: Alumnus, at: datetime) -> Mapping[str
     if not viewer.may(Permission.JOURNEYS_VIEW):
         return None
     ways = ways_of(db.session(), alumnus.id)
-    open_to = [journey for journey, _version in live_journeys(db.session())]
+    live = live_journeys(db.session())
+    open_to = [journey for journey, _version in live]
     if not viewer.may(Permission.JOURNEYS_EDIT) or alumnus.deceased:
         open_to = []
-    return {"ways": ways, "open_to": open_to, "alumnus": alumnus} if ways or open_to else None
+    inside = {way.journey.id for way in ways if way.enrollment.state is not EnrollmentState.ENDED}
+    outside = [journey for journey, _version in live if journey.id not in inside]
+    if not ways and not outside:
+        return None
+    return {"ways": ways, "open_to": open_to, "outside": outside[:MOST], "alumnus": alumnus}
 
 
 def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
     """The journeys' part of the reasons chain: each way, step by step."""
-    for way in ways_of(session, alumnus_id):
+    ways = ways_of(session, alumnus_id)
+    for way in ways:
         yield _(
             "Journey %(name)s, version %(no)s: entered on %(day)s. %(standing)s",
             name=way.journey.name, no=way.version_no, day=_day(way.enrollment.entered_at),
@@ -147,3 +163,8 @@ def why(session: Session, alumnus_id: int, at: datetime) -> Iterable[str]:
             yield way.let_in_by
         for moment, told in way.steps:
             yield _("%(day)s: %(told)s", day=_day(moment), told=told)
+    inside = {way.journey.id for way in ways}
+    others = [pair for pair in live_journeys(session) if pair[0].id not in inside]
+    for journey, version in others[:MOST]:
+        outside = why_outside(session, journey, version, alumnus_id, SYSTEM, at)
+        yield _("Not in the journey %(name)s. %(why)s", name=journey.name, why=outside.words)

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.conditions import words
 from crm.alumni.models import Alumnus
 from crm.core.extend import FieldMatch, QueryContext, QueryRows
 from crm.mail.models import Message
+from crm.query.conditions import between
 from crm.query.kinds import choice, date, flag, in_range, in_time, is_key, number, text, words_of
 from crm.query.rows import times
-from lifecycle.journeys.models import IS_INSIDE, Enrollment, Journey, StepRun
+from lifecycle.journeys.models import (
+    IS_INSIDE,
+    Enrollment,
+    Journey,
+    JourneyVersion,
+    StepRun,
+)
 from lifecycle.journeys.words import ENDS, PLACES
 
 
@@ -53,6 +60,12 @@ def _key_is(match: FieldMatch, context: QueryContext) -> ColumnElement[bool]:
     return key
 
 
+def _version_no() -> Any:
+    """The number of the version that a way goes by."""
+    mine = select(JourneyVersion.no).where(JourneyVersion.id == Enrollment.version_id)
+    return mine.correlate(Enrollment).scalar_subquery()
+
+
 FIELDS = (
     choice("journey", _("Is in the journey"), inside, _("are in the journey %(value)s"),
            "journey:welcome", choices=journey_choices),
@@ -64,6 +77,7 @@ ENROLLED = QueryRows(
         choice("journey", _("Journey"), _key_is, choices=journey_choices),
         choice("state", _("Where they are"), is_key(Enrollment.state), choices=words_of(PLACES)),
         number("step", _("Number of the next step"), in_range(Enrollment.step_no)),
+        number("version", _("Version"), lambda match, context: between(_version_no(), match)),
         text("ended_by", _("How it ended"), words(Enrollment.end_reason), choices=words_of(ENDS)),
         date("when", _("Entered"), in_time(Enrollment.entered_at)),
         date("ended", _("Ended"), in_time(Enrollment.ended_at)),
@@ -78,7 +92,8 @@ STEPPED = QueryRows(
     "step", _("One step of a journey"), _("took a step of a journey"), Enrollment.alumnus_id, [
         choice("journey", _("Journey"), _key_is, choices=journey_choices),
         number("no", _("Number of the step"), in_range(StepRun.step_no)),
-        text("outcome", _("Outcome"), words(StepRun.outcome)),
+        text("outcome", _("Outcome"), lambda match, context: StepRun.outcome == match.low),
+        text("reason", _("Reason"), lambda match, context: StepRun.reason == match.low),
         date("when", _("When"), in_time(StepRun.at)),
     ],
     belongs=lambda: (
@@ -88,3 +103,7 @@ STEPPED = QueryRows(
     example="step(journey:welcome outcome:yes when:90d)",
 )  # fmt: skip
 MAILED_BY = choice("journey", _("Journey"), _mailed_by, choices=journey_choices)
+MAILED_AT = text(
+    "step", _("Step of the journey"),
+    lambda match, context: func.split_part(Message.origin, "/", 2) == match.low,
+)  # fmt: skip

@@ -15,10 +15,11 @@ from lifecycle.journeys import (  # noqa: F401 - tables, routes
     people_routes,
     task_routes,
     tasks,
+    why_routes,
 )
 from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
-from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_BY, STEPPED
+from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_AT, MAILED_BY, STEPPED
 from lifecycle.journeys.home import first_step, to_do
 from lifecycle.journeys.models import Journey
 from lifecycle.journeys.rewaiting import wake_those_who_wait
@@ -32,7 +33,7 @@ def init_app(app: Flask) -> None:
     known.object_names["journey"] = names_by(Journey.key, Journey.name)
     known.query_fields.extend(FIELDS)
     known.add_rows(ENROLLED, STEPPED)
-    known.query_rows["mail"].fields.append(MAILED_BY)
+    known.query_rows["mail"].fields.extend([MAILED_BY, MAILED_AT])
     known.why.append(why)
     known.derived["step_run"] = (
         "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"
