@@ -49,7 +49,8 @@ def months(place: Place, kills: int, seed: int, people: int) -> dict[str, Any]:
         say(f"round {number + 1}: seed {seed + number}, {wanted} kills")
         place.fresh(name)
         done = Disturbance(
-            seed + number, wanted, STORM, lambda: place.restart(name), 3, rude=True
+            seed + number, wanted, STORM, lambda: place.restart(name), 3, rude=True,
+            known=frozenset(calm.labels), kills_so_far=dict(total),
         )  # fmt: skip
         found = Run(app, Year(people), place.folder / f"round-{number}", done).go()
         total += found.kills

@@ -40,14 +40,15 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a worker dies: at the n-th passing of a name, at its n-th step, or after a while."""
+    """Where a worker dies: at the n-th passing of one of these names, at its n-th step, or after a
+    while."""
 
-    label: str = ""
+    labels: tuple[str, ...] = ()
     number: int = 1
     after: float | None = None
 
 
-NOWHERE = Plan("nowhere")
+NOWHERE = Plan(("nowhere",))
 
 
 @dataclass
@@ -59,18 +60,21 @@ class Points:
     passed: Counter[str] = field(default_factory=Counter)
     steps: int = 0
     mark: str = "nothing"
+    notes: Path | None = None
 
     def reach(self, label: str) -> None:
         """Pass by a place of that name."""
         label = f"{self.phase}: {label}"
         self.passed[label] += 1
-        if label == self.plan.label and self.passed[label] == self.plan.number:
+        if label in self.plan.labels and self.passed[label] == self.plan.number:
+            if self.notes is not None:
+                self.notes.write_text(json.dumps({"died": label}))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def step(self, *_: Any) -> None:
         """Pass by a statement, a commit or the end of a connection's use."""
         self.steps += 1
-        if not self.plan.label and self.plan.after is None and self.steps == self.plan.number:
+        if not self.plan.labels and self.plan.after is None and self.steps == self.plan.number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
@@ -106,9 +110,11 @@ class Points:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a worker ended: killed, failed (with what it wrote), or done; and what it passed by."""
+    """How a worker ended: killed (at which name), failed (with what it wrote), or done; and what it
+    passed by."""
 
     killed: bool
+    died: str
     fault: str
     took: float
     passed: Mapping[str, int]
@@ -132,7 +138,7 @@ class Children:
         self.number += 1
         notes = self.folder / f"child-{self.number}"
         begun = time.monotonic()
-        points = Points(phase, plan)
+        points = Points(phase, plan, notes=notes)
         if not self.forks:
             self._work(points, work, notes)
             return Child(0, notes, plan, begun)
@@ -199,7 +205,9 @@ class Child:
         told = json.loads(self.notes.read_text()) if self.notes.exists() else {}
         self.notes.unlink(missing_ok=True)
         fault = "" if killed else told.get("fault", "")
-        return Ended(killed, fault, took, told.get("passed", {}), told.get("steps", 0))
+        return Ended(
+            killed, told.get("died", ""), fault, took, told.get("passed", {}), told.get("steps", 0)
+        )
 
 
 @contextmanager
@@ -214,13 +222,16 @@ def apart(app: Flask) -> Iterator[Any]:
             db.engine.dispose()
 
 
-def draw_plan(chance: random.Random, labels: Mapping[str, int], steps: int, took: float) -> Plan:
-    """A point to die at: one of the names (the number says how often it is passed), a step, a
-    moment."""
+def draw_plan(chance: random.Random, kills: Mapping[str, int], steps: int, took: float) -> Plan:
+    """Where the next one dies: by name, of all known the half at which the fewest did; at a step;
+    at a moment."""
     sort = chance.random()
-    if labels and sort < 0.6:
-        label = chance.choice(sorted(labels))
-        return Plan(label, chance.randint(1, max(1, min(labels[label], 4))))
-    if steps and sort < 0.85:
+    if kills and sort < 0.7:
+        names = sorted(kills, key=lambda name: (kills[name], chance.random()))
+        least = kills[names[0]]
+        rare = [name for name in names if kills[name] == least]
+        number = 1 if not least else chance.randint(1, 3)
+        return Plan(tuple({*rare, *names[: len(names) // 2]} if least else rare), number)
+    if steps and sort < 0.9:
         return Plan(number=chance.randint(1, steps))
     return Plan(after=chance.uniform(0, max(took, 0.02)))

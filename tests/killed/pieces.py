@@ -19,7 +19,7 @@ from crm.alumni import export
 from crm.bulk import engine
 from crm.core.database import db
 from crm.core.jobs import jobs
-from tests.killed.children import Children, Ended, Plan, Points
+from tests.killed.children import NOWHERE, Children, Ended, Plan, Points
 from tests.killed.works import WORKS, Work
 
 MOMENTS = 1
@@ -48,7 +48,7 @@ def torment(app: Flask, work: Work, chance: random.Random, some: int) -> dict[st
     """Kill workers at one kind of work, each time on a fresh piece of it, and finish each piece."""
     children = Children(app)
 
-    def done(piece: int, plan: Plan = Plan("nowhere")) -> Ended:  # noqa: B008 - it is frozen
+    def done(piece: int, plan: Plan = NOWHERE) -> Ended:
         def act(_: Points) -> None:
             jobs(app).run(*work.job(piece))
 

@@ -80,6 +80,9 @@ class Disturbance:
     """Whether two work at once and knocks are doubled, dropped and reordered."""
     points: tuple[str, ...] = ()
     """Where workers die, if not anywhere."""
+    known: frozenset[str] = frozenset()
+    """Points that are known from a run before."""
+    kills_so_far: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,6 +117,7 @@ class Run:
         self.chance = random.Random(done.seed)
         self.verdict = Verdict()
         self.seen: dict[str, Ended] = {}
+        self.labels = set(done.known)
         self.told: set[str] = set()
         self.left = 0
         self.began = START
@@ -230,6 +234,7 @@ class Run:
             if before is None or ended.steps >= before.steps:
                 self.seen[phase] = ended
             self.verdict.labels.update(ended.passed)
+            self.labels |= ended.passed.keys()
 
     def _deaths(self, phase: str) -> int:
         """How many die before this knock is heard: what is left, spread over what is left."""
@@ -244,21 +249,25 @@ class Run:
     def _die(self, phase: str, work: Callable[[Points], object]) -> None:
         """Let one worker die: where few did yet, else early on, if there was little to do."""
         if self.done.points:
-            mine = [point for point in self.done.points if point.startswith(f"{phase}:")]
-            point = self.chance.choice(mine)
-            self.verdict.kills[point] += self._together(phase, work, [Plan(point)])[0].killed
+            plan = Plan(self.done.points)
+            self.verdict.kills[plan.labels[0]] += self._together(phase, work, [plan])[0].killed
             return
         seen = self.seen[phase]
-        least = min((self.verdict.kills[label] for label in seen.passed), default=0)
-        rare = {k: n for k, n in seen.passed.items() if self.verdict.kills[k] <= least + 1}
-        plan = draw_plan(self.chance, rare, seen.steps, seen.took)
+        before = self.done.kills_so_far
+        known = {
+            name: self.verdict.kills[name] + before.get(name, 0)
+            for name in self.labels
+            if name.startswith(f"{phase}:")
+        }
+        plan = draw_plan(self.chance, known, seen.steps, seen.took)
         for one in (plan, Plan(number=self.chance.randint(1, 3))):
             company = [NOWHERE] if self.done.rude and self.chance.random() < 0.3 else []
             ended = self._together(phase, work, [one, *company])
             self.verdict.faults += [f"{phase}: {end.fault}" for end in ended if end.fault]
+            self.labels |= ended[0].passed.keys()
             if ended[0].killed:
                 named = "some moment" if one.after is not None else "some step"
-                self.verdict.kills[one.label or f"{phase}: {named}"] += 1
+                self.verdict.kills[ended[0].died or f"{phase}: {named}"] += 1
                 return
 
     def _together(
