@@ -51,7 +51,10 @@ class Want:
 
 @dataclass(frozen=True)
 class Fit:
-    """How people suit a request, a row each; `distance` is a place in `DISTANCES`."""
+    """How people suit a request, a row each; `distance` is a place in `DISTANCES`.
+
+    `suits`: by subject and language, so that nearness may come before rank.
+    """
 
     value: Numbers
     circle: Ids
@@ -59,12 +62,23 @@ class Fit:
     works: Flags
     speaks: Flags
     distance: Ids
+    suits: Flags
+
+    def within(self, circle: Circle) -> Flags:
+        """Who is asked while a request keeps to a circle: those in it who suit; at last everybody.
+
+        Somebody of the own school who knows nothing of the subject does not come before one of the
+        district who does.
+        """
+        if circle == Circle.DISTRICT:
+            return np.ones(len(self.circle), dtype=bool)
+        return (self.circle <= circle) & self.suits
 
     def take(self, rows: Ids) -> Fit:
         """These rows alone."""
         return Fit(
             self.value[rows], self.circle[rows], self.cares[rows], self.works[rows],
-            self.speaks[rows], self.distance[rows],
+            self.speaks[rows], self.distance[rows], self.suits[rows],
         )  # fmt: skip
 
 
@@ -106,7 +120,7 @@ def fit(people: People, want: Want) -> Fit:
         * np.where(speaks, 1.0, OTHER_LANGUAGE)
         * np.array([WAY_THERE[d] for d in DISTANCES])[distance]
     )
-    return Fit(value, circle, cares, works, speaks, distance)
+    return Fit(value, circle, cares, works, speaks, distance, suits & speaks)
 
 
 def _circles(people: People, want: Want) -> Ids:

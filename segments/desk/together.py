@@ -167,9 +167,9 @@ def _wish(session: Session, case: _Case, wave: Wave, weight: float) -> Wish:
     """The best so many, those within the circle first; others count a quarter."""
     ranked, circle = case.ranked, wave.circle
     rows = ranked.order[:ENOUGH]
-    inside = ranked.fit.circle[rows] <= circle
+    inside = ranked.fit.within(circle)[rows]
     rows = np.concatenate([rows[inside], rows[~inside]])
-    worth = ranked.value[rows] * np.where(ranked.fit.circle[rows] <= circle, 1.0, OUTSIDE)
+    worth = ranked.value[rows] * np.where(ranked.fit.within(circle)[rows], 1.0, OUTSIDE)
     places = places_left(session, case.need.request)
     return Wish(
         case.need.request.id, len(wave.rows) - wave.drawn, places, ranked.people.ids[rows], worth,

@@ -115,11 +115,11 @@ def plan_wave(
     circle = Circle.DISTRICT
     if asking.near_first:
         circles = {
-            c: [float(found.chance[r]) for r in considered if found.fit.circle[r] <= c]
+            c: [float(found.chance[r]) for r in considered if found.fit.within(c)[r]]
             for c in Circle
         }
         circle = circle_of(circles, places, within, target)
-    rows = [row for row in considered if found.fit.circle[row] <= circle]
+    rows = [row for row in considered if found.fit.within(circle)[row]]
     chances = [float(found.chance[row]) for row in rows]
     if size is None:
         size = wave_size(chances, places, within, target)
