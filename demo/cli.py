@@ -31,6 +31,7 @@ from crm.interactions.models import Interaction
 from demo.desk import COORDINATOR
 from demo.replay import Replay
 from segments.targeting import service as targeting
+from segments.targeting import training
 
 LINK_LIFE = timedelta(days=7)
 KEPT = ("alembic_version", "topic", "way", "subject")
@@ -138,7 +139,7 @@ def _build(app: Flask, people: int, seed: int, until: datetime) -> None:
         )  # fmt: skip
         replay.run()
     with clock.at(until):
-        if targeting.train(session, way_key=targeting.EVERY_WAY, by=SYSTEM, at=until):
+        if training.train(session, way_key=targeting.EVERY_WAY, by=SYSTEM, at=until):
             targeting.store_scores(session, way_key=targeting.EVERY_WAY, at=until)
         audit.record(session, "demo.built", kind="demo", by=SYSTEM, at=until, **size)
         session.commit()

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
+from crm.core.shares import Group, Lift, lift
 from crm.core.viewer import Viewer
-from lifecycle.journeys.lift import Group, Lift, lift
 from lifecycle.journeys.models import Arm, Enrollment, Journey, JourneyVersion
 from lifecycle.journeys.queries import scoped
 

@@ -16,7 +16,7 @@ from crm.core.cli import Moment, reporting, say
 from crm.core.database import db
 from crm.core.errors import NotFound
 from crm.core.viewer import SYSTEM
-from segments.targeting import service
+from segments.targeting import service, training
 from segments.targeting.reasons import sentence, sentences
 
 way_option = click.option("--way", default=service.EVERY_WAY, help="One way to help; all without.")
@@ -27,7 +27,7 @@ way_option = click.option("--way", default=service.EVERY_WAY, help="One way to h
 @reporting
 def train(way: str) -> dict[str, Any]:
     """Train the model of a way on all finished asks; it goes live if it beats the prior."""
-    record = service.train(db.session(), way_key=way, by=SYSTEM, at=clock.now())
+    record = training.train(db.session(), way_key=way, by=SYSTEM, at=clock.now())
     if record is None:
         say("Too little data: the shipped prior on recency, frequency and amount stays in use.")
         return {"way": way, "trained": False, "live": False, "enough_data": False}

@@ -108,14 +108,19 @@ class PriorShrunkLogistic(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """1 where a yes is more likely than not."""
         return (self.decision_function(X) > 0).astype(np.int64)
 
-    def contributions(self, X: Matrix) -> Matrix:  # noqa: N803
+    def contributions(self, X: Matrix, *, own: float = 1.0, plain: float = 0.0) -> Matrix:  # noqa: N803
         """What each feature adds to the logit beyond a typical person, then each rank.
 
         Shape (rows, features + 3: recency, frequency, amount); a row sums to the logit minus that
-        of somebody typical.
+        of somebody typical. `own` and `plain` are how much of what was learnt and of the prior
+        alone is wanted.
         """
         prior = np.concatenate([np.zeros(X.shape[1]), WEIGHTS])
-        return np.asarray(self._layer(X) * (self.coef_ + prior))
+        return np.asarray(self._layer(X) * (own * (self.coef_ + prior) + plain * prior))
+
+    def ranked(self, X: Matrix) -> Matrix:  # noqa: N803
+        """The prior's logit of each row but for its level."""
+        return self._offset(check_array(X, dtype=np.float64))
 
     def _transform(self, X: Matrix) -> Matrix:  # noqa: N803
         """Counts and days on a log scale, so that the tenth yes weighs less than the first."""

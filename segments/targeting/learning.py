@@ -38,7 +38,9 @@ class Learnt:
     """A model: the linear layer, trees averaged in (none, mostly), slope and shift of the logit.
 
     `weights` are those of the average (on the logit): the linear layer's first, then one for each
-    of `trees`.
+    of `trees`. `trust` is the part of the logit that is the model's own, the rest is the prior's
+    with `plain` for its level: less than 1 where the drift watch has it step back. Neither is kept
+    with the model.
     """
 
     linear: PriorShrunkLogistic
@@ -46,6 +48,8 @@ class Learnt:
     weights: tuple[float, ...] = ALONE
     shift: float = 0.0
     slope: float = 1.0
+    trust: float = 1.0
+    plain: float = 0.0
 
     @property
     def columns(self) -> Columns:
@@ -58,7 +62,10 @@ class Learnt:
         if self.trees:
             parts = [mean, *(trees.logits(x) for trees in self.trees)]
             mean = np.average(parts, axis=0, weights=self.weights)
-        return np.asarray(self.slope * mean + self.shift)
+        own = self.slope * mean + self.shift
+        if self.trust < 1:
+            own = self.trust * own + (1 - self.trust) * (self.linear.ranked(x) + self.plain)
+        return np.asarray(own)
 
     def chances(self, x: Matrix) -> Matrix:
         """The chance of a yes of each row, 0 to 1."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm.core.database import Model, UTCDateTime, identity
+from crm.core.database import Choice, Model, UTCDateTime, identity
 
 
 class PropensityModel(Model):
     """A trained model with its card; at most one is live a way.
 
-    `body` is the model as JSON and `sha256` its fingerprint; nothing else is ever loaded.
+    `body` is the model as JSON and `sha256` its fingerprint; nothing else is ever loaded. `card` is
+    what it was measured on and why it went live or not; `drift` what the watch last found.
     """
 
     __tablename__ = "propensity_model"
@@ -32,6 +34,36 @@ class PropensityModel(Model):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     sha256: Mapped[str]
     live: Mapped[bool] = mapped_column(default=False)
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class TrainingState(StrEnum):
+    """How far a training has come; `few` is one that found too little to learn from."""
+
+    WAITING = "waiting"
+    LEARNING = "learning"
+    SCORING = "scoring"
+    DONE = "done"
+    FEW = "few"
+    FAILED = "failed"
+
+    @property
+    def step(self) -> int:
+        """How many of the three steps are behind it."""
+        return {"waiting": 0, "learning": 1, "scoring": 2}.get(self.value, 3)
+
+
+class ModelTraining(Model):
+    """A training that somebody asked for, and what came of it."""
+
+    __tablename__ = "model_training"
+
+    id: Mapped[int] = identity()
+    way_key: Mapped[str]
+    state: Mapped[TrainingState] = mapped_column(Choice(TrainingState))
+    asked_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("propensity_model.id"))
 
 
 class Score(Model):

@@ -88,12 +88,10 @@ def effects(model: Learnt, x: Matrix) -> Matrix:
     names = model.columns.names
     if not model.trees:
         every = [*names, *RANKS]
-        parts = model.linear.contributions(x)
+        trust = model.trust
+        parts = model.linear.contributions(x, own=trust * model.slope, plain=1 - trust)
         at = {name: n for n, name in enumerate(every)}
-        sums = [
-            model.slope * parts[:, [at[n] for n in members(key, names)]].sum(axis=1)
-            for key in GROUPS
-        ]
+        sums = [parts[:, [at[n] for n in members(key, names)]].sum(axis=1) for key in GROUPS]
         return np.column_stack(sums)
     at = {name: n for n, name in enumerate(names)}
     standing = np.tile(model.linear.typical_, (len(x), 1))
@@ -112,7 +110,7 @@ def sentence(key: str, facts: dict[str, float]) -> str:
     return {
         "yes": _yes, "asked": _asked, "contact": _contact, "deeds": _deeds,
         "tenure": _tenure, "offers": _offers, "work": _work, "missed": _missed, "way": _way,
-        "field": _field,
+        "field": _field, "doubt": _doubt,
     }[key](facts)  # fmt: skip
 
 
@@ -172,6 +170,11 @@ def _field(f: dict[str, float]) -> str:
     named = {name.removeprefix("custom.").rstrip("?").partition("=")[0] for name in f}
     words = ", ".join(sorted(name.replace("_", " ") for name in named))
     return _("what the office keeps of them (%(fields)s)", fields=words)
+
+
+def _doubt(f: dict[str, float]) -> str:
+    percent = int(f["percent"])
+    return _("the model was off of late: %(percent)d percent of it counts", percent=percent)
 
 
 def _ago(days: float) -> str:

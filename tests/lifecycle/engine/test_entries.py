@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.core.district import choose
+from crm.core.shares import Group, lift, wilson
 from crm.core.viewer import SYSTEM
 from crm.imports.models import CustomField
 from crm.interactions.models import Mode
@@ -22,7 +23,6 @@ from lifecycle.journeys import service
 from lifecycle.journeys.chance import lot
 from lifecycle.journeys.comparing import comparisons
 from lifecycle.journeys.entering import ControlGroup
-from lifecycle.journeys.lift import Group, lift, wilson
 from lifecycle.journeys.models import Arm, Enrollment, Journey
 from tests.factories import Make
 from tests.lifecycle.engine.conftest import TODAY, District

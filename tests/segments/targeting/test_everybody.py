@@ -13,7 +13,7 @@ from crm.alumni.models import Alumnus, Interest
 from crm.imports.models import CustomField, CustomKind
 from crm.interactions.models import Mode
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
-from segments.targeting import features, service
+from segments.targeting import features, service, training
 from segments.targeting.columns import columns_now
 from segments.targeting.everybody import load_everybody
 from segments.targeting.learning import prior
@@ -104,10 +104,10 @@ def test_scores_are_kept_with_their_model_and_moment(make: Make, session: Sessio
     cases = features.asked_cases(way_key=None, until=make.at)
     columns = columns_now(session)
     loaded = features.load(session, cases, base=0.15, more=columns.of)
-    record = service._register(
+    record = training._register(
         session, "speak", prior(loaded.x, columns=columns), {}, at=make.at
     )  # fmt: skip
-    service._make_live(session, record)
+    training._make_live(session, record)
     assert service.store_scores(session, way_key="speak", at=make.at) == 12
     kept = {row.alumnus_id: row for row in session.scalars(select(Score))}
     who = select(Alumnus.id)

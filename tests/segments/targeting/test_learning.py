@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Alumnus
 from crm.imports.models import CustomField, CustomKind
 from segments.asks.models import Ask, AskState
-from segments.targeting import evaluation, features, service, trees
+from segments.targeting import evaluation, features, figures, training, trees
 from segments.targeting.choosing import PENALTIES, Answers, first_penalty
 from segments.targeting.columns import Columns, columns_now, is_protected
 from segments.targeting.features import COLUMNS, Matrix
@@ -151,15 +151,15 @@ def test_without_an_earlier_answer_the_prior_is_what_is_measured(
     assert report["enough_data"] is False
     assert report["model"]["auc"] > 0.8
     assert report["baseline"]["auc"] > 0.8
-    every = service.training_cases(session, until=make.at)
+    every = training.training_cases(session, until=make.at)
     expected = prior(every.x, columns=every.columns).chances(every.x)
     assert report["model"]["auc"] == roc_auc_score(every.y, expected)
 
 
 def test_ties_at_the_top_share_their_lift() -> None:
     y = np.array([1, 0] * 50)
-    assert evaluation.lift(np.full(100, 0.3), y) == 1.0
-    assert evaluation.lift(np.linspace(0, 1, 100), np.arange(100) // 90) == 10.0
+    assert figures.lift(np.full(100, 0.3), y) == 1.0
+    assert figures.lift(np.linspace(0, 1, 100), np.arange(100) // 90) == 10.0
 
 
 def test_columns_begin_with_the_event_history() -> None:

@@ -16,7 +16,7 @@ from crm.core.errors import Invalid
 from crm.core.viewer import SYSTEM
 from crm.interactions.models import Mode
 from segments.asks.models import Ask, AskState
-from segments.targeting import evaluation, features, service
+from segments.targeting import evaluation, features, service, training
 from segments.targeting.estimator import PriorShrunkLogistic
 from segments.targeting.reasons import sentences
 from tests.factories import Make
@@ -105,7 +105,7 @@ def test_a_first_day_without_answers_ranks_by_recency_and_frequency(
 
 def test_too_little_data_trains_nothing(make: Make, session: Session, runner: Any) -> None:
     ask(make, make.alumnus(), days_ago=10, state=AskState.ACCEPTED)
-    assert service.train(session, way_key="speak", by=SYSTEM, at=make.at) is None
+    assert training.train(session, way_key="speak", by=SYSTEM, at=make.at) is None
     result = runner.invoke(args=["asks", "train", "--way", "speak", "--json"])
     assert json.loads(result.output.strip().splitlines()[-1])["enough_data"] is False
 
@@ -113,7 +113,7 @@ def test_too_little_data_trains_nothing(make: Make, session: Session, runner: An
 def test_a_trained_model_goes_live_and_explains_itself(
     history: list[Alumnus], make: Make, session: Session
 ) -> None:
-    record = service.train(session, way_key="speak", by=SYSTEM, at=make.at)
+    record = training.train(session, way_key="speak", by=SYSTEM, at=make.at)
     assert record is not None
     assert record.live is record.card["beats_prior"]
     scores = {
@@ -128,7 +128,7 @@ def test_a_trained_model_goes_live_and_explains_itself(
 def test_contributions_sum_to_the_logit(
     history: list[Alumnus], make: Make, session: Session
 ) -> None:
-    cases = service.training_cases(session, until=make.at)
+    cases = training.training_cases(session, until=make.at)
     model = PriorShrunkLogistic(columns=cases.columns).fit(cases.x, cases.y)
     sums = model.contributions(cases.x).sum(axis=1) + model.intercept_
     assert np.allclose(sums, model.decision_function(cases.x))
@@ -148,11 +148,11 @@ def test_no_answers_leave_the_prior_and_many_overrule_it() -> None:
 def test_a_model_survives_being_stored_and_an_altered_one_is_refused(
     history: list[Alumnus], make: Make, session: Session
 ) -> None:
-    record = service.train(session, way_key="speak", by=SYSTEM, at=make.at)
+    record = training.train(session, way_key="speak", by=SYSTEM, at=make.at)
     assert record is not None
     record.live = True
     session.flush()
-    cases = service.training_cases(session, until=make.at)
+    cases = training.training_cases(session, until=make.at)
     fitted = cases.learn()
     loaded = service.live_model(session, "speak")
     assert loaded is not None

@@ -1,4 +1,4 @@
-"""What a journey changes: the goal among those who went the way, against those kept aside.
+"""Shares of two groups and what lies between them: of those treated, and of those kept aside.
 
 The interval of a share is Wilson's (E. B. Wilson, JASA 22, 1927, 209-212), that of the difference
 of two shares Newcombe's hybrid of two of them (R. G. Newcombe, Statistics in Medicine 17, 1998,
