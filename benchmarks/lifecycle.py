@@ -61,7 +61,8 @@ ENTER = """insert into floor_enrollment (journey_id, version_id, alumnus_id, ent
              cast(:at as timestamptz) + interval '1 day', :at, :at
            from alumnus a, journey j
            where a.class_year >= 1900 and not a.deceased and a.merged_into_id is null"""
-LOG = """insert into floor_step_run select id, seq, step_no, :word, null, :at
+LOG = """insert into floor_step_run (enrollment_id, seq, entered_on, step_no, outcome, at)
+         select id, seq, cast(timezone('UTC', entered_at) as date), step_no, :word, :at
          from floor_enrollment where state = 'waiting' and step_no = :step and wake_at <= :at"""
 QUEUE = """insert into floor_message (id, key, alumnus_id, message_class, topic_key, origin,
              version_id, merge, priority, state,

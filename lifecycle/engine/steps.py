@@ -40,15 +40,17 @@ from lifecycle.journeys.models import (
     Journey,
     JourneyState,
     StepRun,
+    entered_day,
 )
 from lifecycle.journeys.steps import Branch, Exit, Split, WaitFor, WaitUntil
 
-LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
+LOG = ["enrollment_id", "seq", "entered_on", "step_no", "outcome", "reason", "at"]
 
 
 Cursor = tuple[datetime, int]
 _SEEN = (
     Enrollment.id, Enrollment.alumnus_id, Enrollment.seq, Enrollment.anchor_at, Enrollment.wake_at,
+    entered_day(Enrollment.entered_at).label("entered_on"),
 )  # fmt: skip
 
 
@@ -210,15 +212,17 @@ def _advance(
     """
     step = group.step
     word, reason = _told(due, told, outcome(session, group, due, at))
-    decided: Any = select(due.c.id, due.c.seq, word.label("outcome"), reason.label("reason"))
+    decided: Any = select(
+        due.c.id, due.c.seq, due.c.entered_on, word.label("outcome"), reason.label("reason")
+    )
     if isinstance(step, Branch):
         decided = decided.join(Alumnus, Alumnus.id == due.c.alumnus_id)
     done = decided.cte("decided")
     logged = insert(StepRun).from_select(
         LOG,
         select(
-            done.c.id, done.c.seq, literal(group.step_no, SmallInteger), done.c.outcome,
-            done.c.reason, literal(at, MOMENT),
+            done.c.id, done.c.seq, done.c.entered_on, literal(group.step_no, SmallInteger),
+            done.c.outcome, done.c.reason, literal(at, MOMENT),
         ),
     )  # fmt: skip
     moved = (

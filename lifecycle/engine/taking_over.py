@@ -43,13 +43,14 @@ from lifecycle.journeys.models import (
     JourneyState,
     JourneyVersion,
     StepRun,
+    entered_day,
 )
 from lifecycle.journeys.queries import document_of
 from lifecycle.journeys.takeover import MOVE, OUT, Takeover, kept_takeover, same_wait
 
 BATCH = 1_000
 REMOVED, REPLACED = "removed", "replaced"
-LOG = ["enrollment_id", "seq", "step_no", "outcome", "reason", "at"]
+LOG = ["enrollment_id", "seq", "entered_on", "step_no", "outcome", "reason", "at"]
 
 
 def left_behind() -> Select[Any]:
@@ -119,8 +120,8 @@ def _batch(
     out = _let_out(session, and_(mine, Enrollment.step_no.in_(gone)), REMOVED, at) if gone else 0
     words = literal(f"{old.no}>{new.no}", String())
     chosen = select(
-        Enrollment.id, Enrollment.seq, Enrollment.step_no, literal(MOVED), words,
-        literal(at, MOMENT),
+        Enrollment.id, Enrollment.seq, entered_day(Enrollment.entered_at), Enrollment.step_no,
+        literal(MOVED), words, literal(at, MOMENT),
     ).where(mine, IS_INSIDE)  # fmt: skip
     session.execute(insert(StepRun).from_select(LOG, chosen))
     places = {no: target for no, target in targets.items() if target is not None}

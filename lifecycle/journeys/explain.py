@@ -65,7 +65,7 @@ class Way:
 def ways_of(session: Session, alumnus_id: int) -> list[Way]:
     """A person's ways, newest first, in a fixed number of queries for each journey."""
     found = enrollments_of(session, alumnus_id)
-    runs = runs_of(session, [row.Enrollment.id for row in found])
+    runs = runs_of(session, [row.Enrollment for row in found])
     ways = []
     for enrollment, journey, version in found:
         document = document_of(version)

@@ -21,6 +21,7 @@ from lifecycle.journeys.models import (
     Journey,
     JourneyVersion,
     StepRun,
+    entered_day,
 )
 from lifecycle.journeys.words import ENDS, PLACES
 
@@ -97,7 +98,8 @@ STEPPED = QueryRows(
         date("when", _("When"), in_time(StepRun.at)),
     ],
     belongs=lambda: (
-        Journey.id == Enrollment.journey_id, StepRun.enrollment_id == Enrollment.id
+        Journey.id == Enrollment.journey_id, StepRun.enrollment_id == Enrollment.id,
+        StepRun.entered_on == entered_day(Enrollment.entered_at),
     ),
     default="journey", totals=(times(_("How many")),),
     example="step(journey:welcome outcome:yes when:90d)",

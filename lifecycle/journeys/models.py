@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     ForeignKey,
     Index,
     SmallInteger,
     UniqueConstraint,
+    cast,
+    func,
     literal_column,
     text,
 )
@@ -20,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.database import Choice, Model, UTCDateTime, identity
+from crm.core.months import monthly
 
 
 class JourneyState(StrEnum):
@@ -153,17 +157,28 @@ IS_WAITING: ColumnElement[bool] = Enrollment.state == literal_column("'waiting'"
 IS_INSIDE: ColumnElement[bool] = Enrollment.state != literal_column("'ended'")
 
 
+def entered_day(entered_at: Any) -> ColumnElement[date]:
+    """The `entered_on` of the steps of an enrollment entered at this moment."""
+    return cast(func.timezone("UTC", entered_at), Date)
+
+
 MOVED = "moved"
 """The outcome of a run that did nothing but move somebody to another version (`reason`: 1>2)."""
 
 
 class StepRun(Model):
-    """One execution of one step: its outcome and why; the key is the wall against a second run."""
+    """One execution of one step: its outcome and why; the key is the wall against a second run.
+
+    `entered_on` is the day of the enrollment's `entered_at`, which never changes: a second run
+    falls into the same month.
+    """
 
     __tablename__ = "step_run"
+    __table_args__ = monthly("entered_on")
 
     enrollment_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(primary_key=True)
+    entered_on: Mapped[date] = mapped_column(primary_key=True)
     step_no: Mapped[int] = mapped_column(SmallInteger)
     outcome: Mapped[str]
     reason: Mapped[str | None]

@@ -235,14 +235,17 @@ def enrollments_of(session: Session, alumnus_id: int, limit: int = 20) -> Sequen
     return session.execute(statement).all()
 
 
-def runs_of(session: Session, enrollment_ids: Sequence[int]) -> dict[int, list[StepRun]]:
+def runs_of(session: Session, enrollments: Sequence[Enrollment]) -> dict[int, list[StepRun]]:
     """The steps each of these enrollments ran, in order."""
     statement = (
         select(StepRun)
-        .where(StepRun.enrollment_id.in_(enrollment_ids))
+        .where(
+            StepRun.enrollment_id.in_([one.id for one in enrollments]),
+            StepRun.entered_on.in_({one.entered_at.date() for one in enrollments}),
+        )
         .order_by(StepRun.enrollment_id, StepRun.seq)
     )
-    found: dict[int, list[StepRun]] = {key: [] for key in enrollment_ids}
+    found: dict[int, list[StepRun]] = {one.id: [] for one in enrollments}
     for run in session.scalars(statement):
         found[run.enrollment_id].append(run)
     return found

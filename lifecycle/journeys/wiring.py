@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, Panel, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission
+from crm.rights import schedule
 from lifecycle.calendar.extend import calendar_changed
 from lifecycle.journeys import (  # noqa: F401 - tables, routes
     gates,
@@ -21,6 +22,7 @@ from lifecycle.journeys.cli import journeys
 from lifecycle.journeys.explain import alumnus_panel, why
 from lifecycle.journeys.fields import ENROLLED, FIELDS, MAILED_AT, MAILED_BY, STEPPED
 from lifecycle.journeys.home import first_step, to_do
+from lifecycle.journeys.keeping import kept_steps
 from lifecycle.journeys.models import Journey
 from lifecycle.journeys.rewaiting import wake_those_who_wait
 from lifecycle.journeys.routes import bp
@@ -36,10 +38,12 @@ def init_app(app: Flask) -> None:
     known.query_rows["mail"].fields.extend([MAILED_BY, MAILED_AT])
     known.why.append(why)
     known.derived["step_run"] = (
-        "enrollment_id in (select id from enrollment where alumnus_id in ({gone}))"
+        "(enrollment_id, entered_on) in (select id, cast(timezone('UTC', entered_at) as date) "
+        "from enrollment where alumnus_id in ({gone}))"
     )
     known.derived["enrollment"] = known.derived["staff_task"] = "alumnus_id in ({gone})"
     known.follow |= {"enrollment", "staff_task"}
+    schedule.register(known, kept_steps())
     known.send_gates[gates.PREFIX] = gates.stopped
     known.alumnus_panels.append(
         Panel("journeys", "lifecycle/journeys/_panel.html", order=40, load=alumnus_panel)

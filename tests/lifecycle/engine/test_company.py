@@ -64,7 +64,10 @@ def test_one_bad_row_is_set_aside_and_the_rest_go_on(district: District) -> None
     district.people(300)
     district.tick(TODAY)
     bad = district.value("select max(id) from enrollment")
-    district.run(f"insert into step_run values ({bad}, 2, 0, 'queued', null, now())")
+    district.run(
+        "insert into step_run (enrollment_id, seq, entered_on, step_no, outcome, at) "
+        f"values ({bad}, 2, '{TODAY:%Y-%m-%d}', 0, 'queued', now())"
+    )
     report = district.tick(TODAY + 2 * DAY)
     assert report.stuck == 1
     assert district.rows("select id, step_no from enrollment where state = 'stuck'") == [(bad, 2)]
