@@ -26,6 +26,7 @@ from crm.core import clock, operations
 from crm.core.cli import reporting, say, show
 from crm.core.database import db
 from crm.core.errors import Refused
+from crm.core.months import keep_up
 from crm.core.viewer import SYSTEM
 from crm.interactions.models import Interaction
 from demo.desk import COORDINATOR
@@ -143,6 +144,7 @@ def _build(app: Flask, people: int, seed: int, until: datetime) -> None:
             targeting.store_scores(session, way_key=targeting.EVERY_WAY, at=until)
         audit.record(session, "demo.built", kind="demo", by=SYSTEM, at=until, **size)
         session.commit()
+        keep_up(session, until)
         session.execute(text("analyze"))
         session.commit()
 

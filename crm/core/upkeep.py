@@ -15,7 +15,7 @@ from crm.core.database import db
 from crm.core.extend import Panel, PeriodicJob, extensions
 
 DAY = 86_400
-SHOWN = 24
+SHOWN = 12
 MEGABYTE = 1_000_000
 
 
