@@ -28,6 +28,7 @@ from lifecycle.journeys.models import (
     Journey,
     JourneyVersion,
     StepRun,
+    entered_day,
 )
 from lifecycle.journeys.queries import WAITING as UNDER_WAY
 from lifecycle.journeys.queries import document_of, scoped
@@ -180,6 +181,7 @@ def _turned(
                func.min(StepRun.at), func.max(StepRun.at))
         .join(Enrollment, Enrollment.id == StepRun.enrollment_id)
         .where(
+            StepRun.entered_on == entered_day(Enrollment.entered_at),
             Enrollment.version_id == version.id, StepRun.step_no.in_(numbers),
             StepRun.outcome.in_(["not_entered", "not_asked"]),
         )
