@@ -103,7 +103,7 @@ def test_steps_of_a_district_move_into_their_months_and_back(district: District)
     with district.app.app_context():
         db.engine.dispose()
         config = district.app.extensions["migrate"].migrate.get_config()
-        command.downgrade(config, "0032_clearance_policy")
+        command.downgrade(config, "0033_model_watch")
         assert district.rows(rows) == before
         command.upgrade(config, "head")
     assert district.rows(rows) == before

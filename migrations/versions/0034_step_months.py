@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033_step_months"
-down_revision = "0032_clearance_policy"
+revision = "0034_step_months"
+down_revision = "0033_model_watch"
 branch_labels = None
 depends_on = None
 TABLE, BEFORE = "step_run", "step_run_before"
