@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from itertools import pairwise
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, column, func, select, true
 from sqlalchemy.orm import Session
 
 from crm.core import clock
+from crm.core.database import UTCDateTime
 from crm.mail.claim import Consignment
 from crm.mail.delivery import DeliveryReport, Run
 from crm.mail.letter import Letter
@@ -21,10 +22,17 @@ from crm.mail.models import Message, MessageState
 from crm.mail.policy import DISTRICT_ZONE
 from crm.mail.transport import Batch, Guarantee, Outcome, Parcel
 from lifecycle.engine.service import advance
+from lifecycle.journeys.models import (
+    IS_WAITING,
+    Enrollment,
+    Journey,
+    JourneyState,
+    JourneyVersion,
+)
 from lifecycle.rehearsal.calendar import Calendar
 
 NOON = time(12)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NO_LETTER = Letter("en", "", "", "", {})
 
 
@@ -85,37 +93,67 @@ class Unwritten(Run):
         return Batch(consignment.batch_id, NO_LETTER, self.sender, parcels, self.at)
 
 
-def noons(start: datetime, until: datetime) -> Iterator[datetime]:
-    """The start, then each noon of the district before `until`."""
-    yield start
+def following(session: Session, at: datetime, until: datetime) -> datetime:
+    """When to tick next: the hour at which the next person is due, at noon of the district at last.
+
+    At most `until`, when it is all over.
+    """
     zone = ZoneInfo(DISTRICT_ZONE)
-    day = start.astimezone(zone).date()
-    while True:
-        moment = datetime.combine(day, NOON, tzinfo=zone).astimezone(start.tzinfo)
-        if moment >= until:
-            return
-        if moment > start:
-            yield moment
-        day += timedelta(days=1)
+    day = at.astimezone(zone).date()
+    noons = (datetime.combine(day + n * DAY, NOON, tzinfo=zone) for n in (0, 1))
+    latest = min(until, next(noon.astimezone(at.tzinfo) for noon in noons if noon > at))
+    wakes = session.scalar(_first_wake(), {"after": at, "before": latest})
+    return latest if wakes is None else min(_full_hour(wakes), latest)
+
+
+@cache
+def _first_wake() -> Select[Any]:
+    """The first moment between two at which somebody is due: an index entry for each step."""
+    numbers = func.generate_series(0, JourneyVersion.steps - 1)
+    steps = numbers.table_valued(column("no")).render_derived(name="steps")
+    after, before = (bindparam(name, type_=UTCDateTime()) for name in ("after", "before"))
+    first = (
+        select(Enrollment.wake_at)
+        .where(
+            Enrollment.version_id == JourneyVersion.id, Enrollment.step_no == steps.c.no,
+            IS_WAITING, Enrollment.wake_at > after, Enrollment.wake_at < before,
+        )
+        .order_by(Enrollment.wake_at).limit(1).lateral("first")
+    )  # fmt: skip
+    found: Select[Any] = (
+        select(func.min(first.c.wake_at))
+        .select_from(JourneyVersion)
+        .join(Journey, Journey.id == JourneyVersion.journey_id)
+        .join(steps, true())
+        .join(first, true())
+        .where(Journey.state == JourneyState.LIVE)
+    )
+    return found
+
+
+def _full_hour(moment: datetime) -> datetime:
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour + HOUR if hour < moment else hour
 
 
 def live(
     app: Flask, session: Session, start: datetime, until: datetime, readers: Readers,
     each: Callable[[int, datetime], None],
 ) -> None:  # fmt: skip
-    """Live from `start` up to `until`, a day at a time; `each` is told the day's number before it.
+    """Live from `start` up to `until`; `each` is told before each tick how many days are over.
 
-    Within a day, mail also goes at the later hours for which the send policy put it off.
+    Between two ticks mail also goes at the hours for which the send policy put it off.
     """
-    moments = [*noons(start, until), until]
-    calendar = Calendar()
-    for number, (at, after) in enumerate(pairwise(moments)):
-        each(number, at)
+    at, calendar = start, Calendar()
+    while at < until:
+        each((at - start).days, at)
         with clock.at(at):
             readers.act(session, at)
             calendar.turn(session, at)
             advance(at)
+        after = following(session, at, until)
         hand_over(app, session, at, after, readers)
+        at = after
 
 
 def hand_over(
@@ -146,6 +184,5 @@ def _next_hour(session: Session, at: datetime, after: datetime) -> datetime | No
     session.commit()
     if first is None:
         return None
-    hour = first.replace(minute=0, second=0, microsecond=0)
-    hour += HOUR if hour < first else timedelta(0)
+    hour = _full_hour(first)
     return hour if at < hour < after else None

@@ -137,8 +137,12 @@ def _run(
         readers.begin(session, at, until)
     days = max(order.span.days, 1)
 
+    tended = 0
+
     def each(number: int, _: datetime) -> None:
-        if number and number % TENDED == 0:
+        nonlocal tended
+        if number >= tended + TENDED:
+            tended = number
             tend(session)
         progress(min(number / days, 1.0))
 

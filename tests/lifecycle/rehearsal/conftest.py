@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from crm.mail.content import Variant, save_content
 from crm.mail.delivery import deliver
 from lifecycle.engine.service import advance
 from lifecycle.journeys import service
-from lifecycle.rehearsal.days import Readers, live, noons
+from lifecycle.rehearsal.days import Readers, following, live
 from lifecycle.rehearsal.scratch import scratch
 from tests.conftest import settings_for
 from wsgi import create_app
@@ -90,13 +89,13 @@ class District:
     def lived(self, days: int, readers: Readers, start: datetime = TODAY) -> list[Any]:
         """The same of real days, ticking at the same moments, and mailing every hour."""
         until = start + days * DAY
-        moments = [*noons(start, until), until]
         with self.app.app_context():
-            session = db.session()
-            for at, after in pairwise(moments):
+            session, at = db.session(), start
+            while at < until:
                 with clock.at(at):
                     readers.act(session, at)
                     advance(at)
+                    after = following(session, at, until)
                     deliver(self.app, at=at)
                     readers.read(session, at)
                 hour = at.replace(minute=0) + timedelta(hours=1)
@@ -105,6 +104,7 @@ class District:
                         deliver(self.app, at=hour)
                         readers.read(session, hour)
                     hour += timedelta(hours=1)
+                at = after
             return _sent(session, start)
 
 

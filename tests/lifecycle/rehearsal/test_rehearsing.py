@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg.errors
 import pytest
@@ -112,6 +113,33 @@ def test_what_is_rehearsed_is_what_then_happens_message_for_message(
     states = Counter(state for _, _, state, *_ in lived)
     assert states["accepted"] > 150
     assert states["skipped"] > 20
+
+
+MORNING = """\
+journey: morning
+name: Morning
+serves: Come together
+enter: "class:2000.."
+steps:
+  - {id: day, wait_until: monday, at: "09:00"}
+  - {id: letter, send: letter, topic: news}
+  - {id: short, wait: 90min}
+  - {id: again, send: letter, topic: events}
+  - {id: done, exit: done}
+"""
+
+
+def test_a_tick_comes_at_the_hour_at_which_people_are_due(district: District) -> None:
+    district.people(60)
+    district.publish(MORNING)
+    rehearsed = district.rehearsed(9, Nobody())
+    sent = {
+        (origin, datetime.fromisoformat(moment).astimezone(ZoneInfo("America/New_York")).hour)
+        for who, origin, state, _, moment, _ in rehearsed
+        if state == "accepted" and who % 4 == 0  # who lives where the district is
+    }
+    assert sent == {("journey:morning/letter", 9), ("journey:morning/again", 11)}
+    assert rehearsed == district.lived(9, Nobody())
 
 
 def test_a_year_end_brings_the_same_people_whether_or_not_every_day_asks(
