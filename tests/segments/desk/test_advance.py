@@ -18,6 +18,7 @@ from segments.asks.answers import Outcome, accept
 from segments.asks.models import Ask, AskState
 from segments.clearance.models import Clearance
 from segments.desk.advance import advance
+from segments.desk.waves import suggest
 from segments.requests.models import RequestState
 from segments.requests.queries import dates_of
 from tests.factories import Make
@@ -143,3 +144,24 @@ def test_a_person_s_page_shows_why_they_were_asked(
     assert "went to this school (2015)" in page
     assert "Background check" in page
     assert session.scalars(select(Ask)).one().propensity == 1.0
+
+
+def test_what_the_district_chooses_sizes_the_waves(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school, days=(10,))
+    for n in range(30):
+        person = make_speaker(make, f"P{n}", school, subjects=("health",))
+        for k in range(1, 4):
+            make.interaction(person, days_ago=100 * k)
+    session.commit()
+    usual = suggest(session, request, at=make.at, counted=False)
+    sent = {"target": "50", "fairness": "0", "near_first": "y"}
+    assert coordinator.post("/settings/asking", data=sent).status_code == 303
+    session.expire_all()
+    bold = suggest(session, request, at=make.at, counted=False)
+    assert bold.plan.asks < usual.plan.asks
+    assert {c.fairness for c in bold.match.candidates} == {1.0}
+    wrong = coordinator.post("/settings/asking", data={**sent, "target": "100"})
+    assert wrong.status_code == 422
