@@ -21,15 +21,15 @@ NAME_FIELDS = frozenset(
 
 def _line(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be text")
+        raise Invalid("Write this as text.")
     # Direction marks and zero-width joiners belong to some names: only control characters go.
     text = " ".join("".join(c if c >= " " and c != "\x7f" else " " for c in value).split())
     if len(text) > MAX_TEXT:
-        raise ValueError(f"must have at most {MAX_TEXT} characters")
+        raise Invalid("Use at most %(most)s characters.", most=MAX_TEXT)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("holds characters that cannot be read") from error
+        raise Invalid("Holds characters that cannot be kept.") from error
     return text
 
 
@@ -41,33 +41,33 @@ def _class_year(value: Any) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or value not in CLASS_YEARS:
-        raise ValueError("must be a year with four digits, such as 2015")
+        raise Invalid("Write a year with four digits, such as 2015.")
     return value
 
 
 def _day(value: Any) -> date | None:
     if value is not None and type(value) is not date:
-        raise ValueError("must be a date")
+        raise Invalid("Choose a day.")
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be yes or no")
+        raise Invalid("Say yes or no.")
     return value
 
 
 def _language(value: Any) -> str:
     text = _line(value)
     if not LANGUAGE.fullmatch(text):
-        raise ValueError("must be a language code, such as en or es")
+        raise Invalid("Write the code of a language, such as en or es.")
     return text
 
 
 def _time_zone(value: Any) -> str | None:
     text = _optional(value)
     if text is not None and text not in available_timezones():
-        raise ValueError("must be a time zone, such as America/New_York")
+        raise Invalid("Write a time zone such as America/New_York.")
     return text
 
 
@@ -94,8 +94,9 @@ def checked(alumnus: Alumnus, changes: Mapping[str, Any]) -> dict[str, Any]:
             raise Invalid("%(called)s is no field of a profile.", field=name, called=name)
         try:
             values[name] = EDITABLE[name](value)
-        except ValueError as error:
-            raise Invalid(f"{name.replace('_', ' ').capitalize()} {error}.", field=name) from error
+        except Invalid as error:
+            error.field = name
+            raise
     names = (values.get(n, getattr(alumnus, n)) for n in ("given_name", "family_name"))
     if not any(names):
         raise Invalid("Write at least one name.", field="given_name")

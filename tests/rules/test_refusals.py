@@ -6,10 +6,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
 from crm.core.errors import HomecomingError, Invalid, Refused
+from tests.factories import Make
 from tests.rules.test_translations import ROOT, known_in_spanish
 
 PACKAGES = ("crm", "segments", "lifecycle")
@@ -127,3 +129,21 @@ def test_pages_refuse_in_spanish(coordinator: FlaskClient) -> None:
     assert "No existe el campo “clas”. ¿Quisiste decir class:?" in asked
     assert "Este paréntesis nunca se cierra." in coordinator.get("/people?q=(ada").text
     assert "el nombre de un campo" not in asked
+
+
+def test_a_field_of_a_profile_is_refused_in_spanish_beside_it(
+    coordinator: FlaskClient, make: Make
+) -> None:
+    person = make.alumnus()
+    address = f"/people/{person.id}/edit"
+    coordinator.get("/?lang=es")
+    page = BeautifulSoup(coordinator.get(address).text, "html.parser")
+    values = {field["name"]: field.get("value", "") for field in page.select("form input[name]")}
+    values |= {"language": "en", "time_zone": "Mars/Olympus"}
+    for box in page.select("form input[type=checkbox]"):
+        values.pop(str(box["name"]), None)
+    answer = coordinator.post(address, data=values)
+    assert answer.status_code == 422
+    fault = BeautifulSoup(answer.text, "html.parser").select_one("[id$=time_zone-error]")
+    assert fault is not None
+    assert "Escribe una zona horaria como America/New_York." in fault.text
