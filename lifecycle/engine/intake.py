@@ -143,7 +143,7 @@ def meeting(at: Any) -> Select[int]:
 
 def _meet(session: Session, journey_id: int, at: datetime) -> int:
     """One journey against everybody, a range of ids a transaction; a rival worker's is let be."""
-    entered, last, pace = 0, 0, Pace(RANGE, most=10 * RANGE)
+    entered, last, pace = 0, 0, Pace(RANGE, least=RANGE // 2, most=10 * RANGE)
     highest = session.scalar(select(func.max(Alumnus.id))) or 0
     while last < highest:
         upto = last + pace.size

@@ -17,10 +17,14 @@ GROWTH = 2.0
 
 @dataclass
 class Pace:
-    """The size of the next batch, between `least` and `most`."""
+    """The size of the next batch, between `least` and `most`.
+
+    With fewer than `least` what each batch costs by itself would be most of it: a busy machine must
+    not make more work of the same.
+    """
 
     size: int
-    least: int = 50
+    least: int = 500
     most: int = 20_000
 
     @contextmanager

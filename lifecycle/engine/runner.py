@@ -44,7 +44,8 @@ class Runner:
     after: Cursor | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(FIRST if self.group.is_plain else ACTING)
+        first = FIRST if self.group.is_plain else ACTING
+        self.pace = Pace(first, least=min(first, 500))
 
     def run(self) -> bool:
         """Run the step batch by batch until nobody is due; False if a fault (noted) ended it."""
