@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from flask import Response, render_template, request
@@ -50,8 +52,9 @@ def why_all(key: str) -> str:
     """For each step who waits, is held, was skipped or turned away, and who does not enter."""
     journey, version, figures = _asked(key)
     document = queries.document_of(version)
+    places = [(place, list(found)) for place, found in groupby(figures, attrgetter("step"))]
     return render_template(
-        "lifecycle/journeys/why.html", journey=journey, version=version, figures=figures,
+        "lifecycle/journeys/why.html", journey=journey, version=version, places=places,
         whats=WHAT, tones=TONES, does={step.id: step_words(step) for step in document.steps},
         step=request.args.get("step") or "",
     )  # fmt: skip

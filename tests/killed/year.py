@@ -244,7 +244,12 @@ class Run:
         if rest <= 0 or phase not in self.seen:
             return 0
         wanted = rest / (self.left * (4 if self.world.ticks else 2))
-        return int(wanted) + (self.chance.random() < wanted % 1)
+        never = any(name.startswith(f"{phase}:") and not self._died(name) for name in self.labels)
+        return max(int(wanted) + (self.chance.random() < wanted % 1), int(never))
+
+    def _died(self, name: str) -> int:
+        """How many died at a point so far, in the rounds before too."""
+        return self.verdict.kills[name] + self.done.kills_so_far.get(name, 0)
 
     def _die(self, phase: str, work: Callable[[Points], object]) -> None:
         """Let one worker die: where few did yet, else early on, if there was little to do."""
@@ -253,12 +258,7 @@ class Run:
             self.verdict.kills[plan.labels[0]] += self._together(phase, work, [plan])[0].killed
             return
         seen = self.seen[phase]
-        before = self.done.kills_so_far
-        known = {
-            name: self.verdict.kills[name] + before.get(name, 0)
-            for name in self.labels
-            if name.startswith(f"{phase}:")
-        }
+        known = {n: self._died(n) for n in self.labels if n.startswith(f"{phase}:")}
         plan = draw_plan(self.chance, known, seen.steps, seen.took)
         for one in (plan, Plan(number=self.chance.randint(1, 3))):
             company = [NOWHERE] if self.done.rude and self.chance.random() < 0.3 else []
