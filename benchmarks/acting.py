@@ -77,7 +77,8 @@ def orm_loop(step_ms: float, stepped: int, at: datetime) -> list[Figure]:
         for number, enrollment_id in enumerate(ids, start=1):
             one = session.get_one(Enrollment, enrollment_id)
             session.add(StepRun(
-                enrollment_id=one.id, seq=one.seq, step_no=one.step_no, outcome="waited", at=at,
+                enrollment_id=one.id, seq=one.seq, entered_on=one.entered_at.date(),
+                step_no=one.step_no, outcome="waited", at=at,
             ))  # fmt: skip
             one.seq, one.wake_at, one.anchor_at = one.seq + 1, at + timedelta(days=3650), at
             session.flush()
