@@ -23,7 +23,7 @@ from segments.asks.models import Ask
 from segments.desk.together import Proposal, propose
 from segments.desk.waves import suggest
 from segments.requests.models import Request
-from segments.targeting import features, service
+from segments.targeting import features, service, training
 from segments.targeting.columns import columns_now
 from segments.targeting.everybody import load_everybody
 from segments.targeting.features import DEFAULT_BASE
@@ -89,8 +89,8 @@ def go_live(at: datetime) -> None:
     answers = dict(session.execute(said).all())
     y = np.array([answers[key] == "accepted" for key in loaded.keys.tolist()], dtype=np.int64)
     model = learn(loaded.x, y, loaded.keys.astype(float), columns=columns)
-    record = service._register(session, service.EVERY_WAY, model, {}, at=at)
-    service._make_live(session, record)
+    record = training._register(session, service.EVERY_WAY, model, {}, at=at)
+    training._make_live(session, record)
     session.commit()
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from math import exp, log
+from math import ceil, exp, log
 
 from segments.asks.rules import SOONEST, hold_until
 from segments.asks.service import MOST_IN_A_WAVE
@@ -106,14 +106,17 @@ def in_time(chances: Sequence[float], within: Sequence[float], size: int) -> lis
 def wave_size(chances: Sequence[float], places: int, within: Sequence[float], target: float) -> int:
     """How many of the people (in the order in which they would be asked) to ask now.
 
-    The smallest number whose waves reach the target; where none does, as many as one wave may
-    have, since waiting would only lose time. 0 without a place, a person or a wave that fits.
+    The smallest number whose waves reach the target, where a yes is in time with the mean of
+    `within`; where none does, what it takes to reach everybody in the waves that fit, since
+    stopping early loses no yes here either. 0 without a place, a person or a wave that fits.
     """
-    most = min(most_at_once(places), len(chances))
-    if not within:
+    if not within or places < 1:
         return 0
+    rounds, share = len(within), sum(within) / len(within)
+    ready = [p * share for p in chances]
+    most = min(most_at_once(places), ceil(len(chances) / rounds))
     for size in range(1, most):
-        if chance_filled(in_time(chances, within, size), places) >= target:
+        if chance_filled(ready[: size * rounds], places) >= target:
             return size
     return most
 

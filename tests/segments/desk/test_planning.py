@@ -48,7 +48,8 @@ def test_a_wave_is_the_smallest_that_reaches_the_target(
     size = wave_size(chances, places, within, target)
     assert size <= min(len(chances), most_at_once(places))
     if size > 1:
-        fewer = in_time(chances, within, size - 1)
+        share = sum(within) / len(within)
+        fewer = [p * share for p in chances[: (size - 1) * len(within)]]
         assert chance_filled(fewer, places) < target
 
 
