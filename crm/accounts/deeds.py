@@ -103,6 +103,7 @@ ACTIONS = {
     "request.edited": _("edited"),
     "request.sent_back": _("sent back"),
     "request.submitted": _("submitted"),
+    "request.unfilled": _("said that nobody was found"),
     "request.thanked": _("noted the thanks"),
     "request_times.changed": _("changed the times of requests"),
     "retention.changed": _("changed how long data is kept"),

@@ -80,6 +80,7 @@ def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | 
         "tones": TONES, "asks": asks_of_request(session, request.id) if may_ask else [],
         "can_ask": may_ask and request.state in ASKABLE and places_left(session, request) > 0,
         "nobody_left": request.reason == "nobody_left" and request.state in ASKABLE,
+        "instead": may_post and request.state in {*ASKABLE, RequestState.UNFILLED},
         "draft": request.state is RequestState.DRAFT,
     }  # fmt: skip
 

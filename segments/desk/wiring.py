@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from crm.core.extend import NavEntry, Panel, PeriodicJob, extensions
 from crm.core.viewer import Permission
+from segments.desk import instead_routes  # noqa: F401 - its routes
 from segments.desk.advance import advance
 from segments.desk.cli import advance_command, match_command
 from segments.desk.panel import load, todo

@@ -23,6 +23,7 @@ WITHOUT_ENTRY = {
     "bulk.undo": "needs a change that was made; its entry: tests/crm/bulk",
     "campaigns.test": "a letter to the writer; the message's own row keeps it",
     "campaigns.write": "content has immutable versions, each with its writer",
+    "desk.unfilled": "needs a request without a yes; its entry: tests/segments/desk/test_instead",
     "desk.send": "needs somebody who may be asked; its entry: tests/segments/desk",
     "event.answer": "the alumnus answers; the invitation's own row and an interaction keep it",
     "exports.again": "needs an export that failed; its entries: tests/crm/exports",
@@ -88,6 +89,7 @@ TAUGHT: dict[str, dict[str, Any]] = {
         "word-state": "withdrawn",
         "word-wording": "No mail, please.",
     },
+    "desk.take": {"instead": "date:14"},
     "duplicates.different": {"why": "Two sisters."},
     "events.edit": {"title_en": "Another talk"},
     "events.new": {

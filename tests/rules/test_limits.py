@@ -58,6 +58,8 @@ MAILS_ONCE = {
     "mentoring.close": "thanks one mentor once for one pair",
     "mentoring.end": "thanks one mentor once for one pair",
     "asks.attendance": "thanks one person once for one visit",
+    "desk.take": "releases those who were asked, once, where fewer places are enough",
+    "desk.unfilled": "tells one school, and those who were asked, once",
     "requests.approve": "tells one school of one decision",
     "requests.cancel": "tells those who had promised, once",
     "requests.send_back": "tells one school of one decision",
