@@ -84,6 +84,7 @@ ACTIONS = {
     "mapping.changed": _("edited"),
     "mapping.forgotten": _("forgot"),
     "mapping.kept": _("kept"),
+    "ask_care.changed": _("changed how often people are asked"),
     "clearance_policy.changed": _("changed the rules of clearance"),
     "mentoring.changed": _("changed the rules of mentoring"),
     "pair.begun": _("began mentoring"),

@@ -55,6 +55,7 @@ ROWS = {
     "message": _("messages"),
     "address_confirmation": _("confirmations of an address"),
     "ask": _("asks"),
+    "ask_limit": _("how often to be asked"),
     "commitment": _("commitments"),
     "mentor_pair": _("mentoring"),
     "mentor_checkin": _("check-ins of mentoring"),

@@ -12,6 +12,7 @@ TABLES: dict[str, Any] = {
     "consent_entry": _("What you said about mail"), "interaction": _("What happened between us"),
     "message": _("Mail to you"), "delivery_event": _("What the mail provider told us of it"),
     "ask": _("Asks for help"), "commitment": _("What you promised"),
+    "ask_limit": _("How often you want to be asked"),
     "mentor_pair": _("Mentoring"), "mentor_checkin": _("Check-ins of mentoring"),
     "mentor_capacity": _("How many pupils you take"),
     "clearance": _("Clearances to work with pupils"),

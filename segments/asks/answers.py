@@ -23,7 +23,7 @@ from segments.asks.eligibility import cleared_for, free_for, need_of
 from segments.asks.letters import write_to_alumnus
 from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
 from segments.asks.queries import commitment_of, places_left
-from segments.asks.rules import NEVER, later_choices
+from segments.asks.rules import NEVER, later_choices, later_months
 from segments.asks.service import lock_request, release_others
 from segments.requests.letters import (
     reader_language,
@@ -151,7 +151,7 @@ def _rest(how: str, season: str, today: date) -> tuple[date | None, str]:
     if how == "never":
         return NEVER, "never"
     if how == "later":
-        seasons = later_choices(today)
+        seasons = later_choices(today) | {f"{m:%Y-%m}": m for m in later_months(today)}
         if season not in seasons:
             raise Invalid("Choose when to ask you again.", field="season")
         return seasons[season], "later"

@@ -7,7 +7,7 @@ ordered: the first that holds is the reason counted. The desk ranks whom none of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,13 +47,8 @@ from crm.mail.models import Message
 from crm.mail.policy import BUDGET
 from crm.schools.models import School
 from segments.asks.models import PROMISED, Ask, AskState, Commitment
-from segments.asks.rules import (
-    MOST_A_YEAR,
-    NEVER,
-    REST_AFTER_ASK,
-    REST_AFTER_NO,
-    SOONEST,
-)
+from segments.asks.resting import said_before
+from segments.asks.rules import SOONEST, AskCare
 from segments.asks.words import WORDS as WORDS
 from segments.clearance.models import Clearance
 from segments.clearance.policy import ClearancePolicy
@@ -83,6 +78,7 @@ class Need:
     margin_years: int = 0
     mentees: int | None = None
     ready: date | None = None
+    care: AskCare = field(default_factory=AskCare)
 
 
 def need_of(session: Session, request: Request, at: datetime) -> Need:
@@ -96,7 +92,7 @@ def need_of(session: Session, request: Request, at: datetime) -> Need:
     margin = chosen(session, AgeRule).margin_years
     rules = chosen(session, MentoringRules)
     usual = rules.most if request.way_key in rules.ways else None
-    return Need(request, zone, level, dates, at, margin, usual, ready)
+    return Need(request, zone, level, dates, at, margin, usual, ready, chosen(session, AskCare))
 
 
 def sort_in_memory(session: Session) -> None:
@@ -176,7 +172,7 @@ def obstacles(need: Need) -> dict[str, ColumnElement[bool]]:
         "way_not_offered": ~_helps(request.way_key),
         **person_obstacles(
             request.way_key, today=today, at=need.at, margin_years=need.margin_years,
-            request_id=request.id,
+            request_id=request.id, care=need.care,
         ),
         **of_request,
     }  # fmt: skip
@@ -210,10 +206,16 @@ def _full(need: Need) -> dict[str, ColumnElement[bool]]:
 
 
 def person_obstacles(
-    way_key: str, *, today: date, at: datetime, margin_years: int, request_id: int | None = None
+    way_key: str,
+    *,
+    today: date,
+    at: datetime,
+    margin_years: int,
+    request_id: int | None = None,
+    care: AskCare = AskCare(),  # noqa: B008 - frozen
 ) -> dict[str, ColumnElement[bool]]:
     """What stands in the way of asking a person for a way to help, whatever it is asked for."""
-    history = _history(way_key, at)
+    history = said_before(way_key, at, care)
     if request_id is not None:
         already = exists().where(Ask.alumnus_id == Alumnus.id, Ask.request_id == request_id)
         history = {"already_asked": already, **history}
@@ -238,32 +240,6 @@ def _reachable() -> ColumnElement[bool]:
         ContactPoint.status.in_([ContactStatus.OK, ContactStatus.UNCONFIRMED]),
         ~address_suppressed(ContactPoint.key),
     )
-
-
-def _history(way_key: str, at: datetime) -> dict[str, ColumnElement[bool]]:
-    """What earlier asks say: words to be respected, and the rest that everybody is left."""
-    mine = Ask.alumnus_id == Alumnus.id
-    reached = and_(mine, Ask.state != AskState.CANCELLED)
-    same_way = Ask.way_key == way_key
-    today = at.date()
-    offered_since = exists().where(
-        Interest.alumnus_id == Ask.alumnus_id, Interest.kind == InterestKind.WAY,
-        Interest.key == way_key, Interest.since > Ask.answered_at,
-    )  # fmt: skip
-    year = select(func.count()).where(reached, Ask.asked_at > at - timedelta(days=365))
-    return {
-        "said_never": exists().where(mine, same_way, Ask.rest_until == NEVER, ~offered_since),
-        "said_later": exists().where(
-            mine, Ask.rest_until > today, Ask.rest_until < NEVER
-        ),
-        "being_asked": exists().where(mine, Ask.state == AskState.OPEN),
-        "asked_lately": exists().where(reached, Ask.asked_at > at - REST_AFTER_ASK),
-        "said_no_lately": exists().where(
-            mine, same_way, Ask.state == AskState.DECLINED,
-            func.coalesce(Ask.answered_at, Ask.asked_at) > at - REST_AFTER_NO,
-        ),
-        "asked_often": year.scalar_subquery() >= MOST_A_YEAR,
-    }  # fmt: skip
 
 
 def _over_budget(at: datetime) -> ColumnElement[bool]:

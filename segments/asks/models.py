@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -113,3 +113,13 @@ class Commitment(Model):
     feedback: Mapped[str] = mapped_column(default="")
     thanked_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime())
+
+
+class AskLimit(Model):
+    """How often in a year a person wants to be asked at most, by their own word."""
+
+    __tablename__ = "ask_limit"
+    __table_args__ = (CheckConstraint("most between 1 and 12", name="most"),)
+
+    alumnus_id: Mapped[int] = mapped_column(ForeignKey("alumnus.id"), primary_key=True)
+    most: Mapped[int]

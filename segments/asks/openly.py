@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask_babel import force_locale
+from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
 from sqlalchemy import Select, String, case, cast, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -29,8 +29,8 @@ from segments.asks.answers import keep_in_mind, note_answer, write_no
 from segments.asks.eligibility import TOPIC, person_obstacles
 from segments.asks.letters import ASK_PRIORITY
 from segments.asks.models import Ask, AskState
-from segments.asks.page import SEASONS
-from segments.asks.rules import later_choices
+from segments.asks.page import SEASONS, months, own_limit
+from segments.asks.rules import AskCare, later_choices
 from segments.clearance.cases import USUAL_LEAD, start_case
 from segments.clearance.policy import ClearancePolicy
 from segments.clearance.queries import cleared_on, office_day
@@ -54,7 +54,13 @@ def ask_openly(
         raise NotFound("There is no way to help called “%(way_key)s”.", way_key=way_key)
     found = who.subquery("who")
     margin = chosen(session, AgeRule).margin_years
-    obstacles = person_obstacles(way_key, today=local_day(at, None), at=at, margin_years=margin)
+    obstacles = person_obstacles(
+        way_key,
+        today=local_day(at, None),
+        at=at,
+        margin_years=margin,
+        care=chosen(session, AskCare),
+    )
     first = case(*((stands, literal(word)) for word, stands in obstacles.items()))
     judged = select(found, first.label("obstacle")).join(Alumnus, Alumnus.id == found.c.alumnus_id)
     rows = session.execute(judged.order_by(found.c.alumnus_id)).all()
@@ -148,4 +154,6 @@ def values(session: Session, ask: Ask, *, at: datetime) -> Mapping[str, Any]:
     return {
         "way": _(session.get_one(Way, ask.way_key).label), "mood": moods.get(ask.state, "ask"),
         "seasons": [(key, SEASONS[key]) for key in later_choices(at.date())],
+        "months": months(at.date(), str(get_locale() or "en")),
+        "limit": own_limit(session, ask.alumnus_id),
     }  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from babel.dates import format_skeleton
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from sqlalchemy import exists, select
@@ -16,15 +17,29 @@ from crm.schools.models import School
 from crm.web.moments import when
 from segments.asks.answers import OPEN_TO_YES, Outcome
 from segments.asks.eligibility import cleared_for, free_for, need_of
-from segments.asks.models import PROMISED, Ask, AskState, CommitmentState
+from segments.asks.models import PROMISED, Ask, AskLimit, AskState, CommitmentState
 from segments.asks.queries import commitment_of, places_left
-from segments.asks.rules import later_choices
+from segments.asks.rules import later_choices, later_months
 from segments.requests.letters import place_words
 from segments.requests.models import Request, RequestState
 from segments.requests.service import ASKABLE
 
 SEASONS = {"spring": lazy_gettext("Ask me in spring"), "autumn": lazy_gettext("Ask me in autumn")}
 LARGEST = 2**63 - 1
+
+
+def months(today: date, language: str) -> list[tuple[str, str]]:
+    """(value, name) of the months that an ask can be put off to."""
+    return [
+        (f"{month:%Y-%m}", format_skeleton("yMMMM", month, locale=language))
+        for month in later_months(today)
+    ]
+
+
+def own_limit(session: Session, alumnus_id: int) -> int | None:
+    """How often in a year the person said they want to be asked at most."""
+    limit = session.get(AskLimit, alumnus_id)
+    return limit.most if limit is not None else None
 
 
 def values(session: Session, ask: Ask, language: str, *, at: datetime) -> Mapping[str, Any]:
@@ -60,6 +75,7 @@ def values(session: Session, ask: Ask, language: str, *, at: datetime) -> Mappin
         "answer_by": when(ask.expires_at, ask.expires_at, need.zone, language).rpartition(" – ")[0]
         if ask.expires_at and mood == "ask" else "",
         "seasons": [(key, SEASONS[key]) for key in later_choices(at.date())],
+        "months": months(at.date(), language), "limit": own_limit(session, ask.alumnus_id),
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from segments.asks.calendars import calendar_file
 from segments.asks.forms import AttendanceForm
 from segments.asks.models import Ask, CommitmentState
 from segments.asks.queries import commitment_of, load_ask, load_commitment
+from segments.asks.resting import limit_asks
 from segments.requests.access import load_request
 
 bp = Blueprint("asks", __name__)
@@ -51,7 +52,10 @@ def answer(token: str) -> Any:
     """Act on the button that was pressed."""
     ask, at = _asked(token), clock.now()
     word, _separator, detail = request.form.get("answer", "").partition(":")
-    if ask.request_id is None and word != "keep":
+    if word == "often":
+        limit_asks(db.session(), ask.alumnus_id, detail)
+        flash(_("Noted. We ask you no more often than that."))
+    elif ask.request_id is None and word != "keep":
         openly.answer(db.session(), ask, word=word, season=detail, at=at)
         flash(_("Thank you for telling us."))
     elif word == "yes":

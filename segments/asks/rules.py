@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import ClassVar
 
-REST_AFTER_ASK = timedelta(days=60)
-"""Nobody is asked again, for whatever, so soon after any ask."""
-REST_AFTER_NO = timedelta(days=180)
-"""Nor so soon after a no to the same way of helping."""
-MOST_A_YEAR = 4
-"""Nor more often than this in a year, from all schools together."""
+from pydantic import Field
+
+from crm.core.district import Choices
+
+MOST_CHOICES = (1, 2)
+"""How often in a year a person can say that they want to be asked at most."""
 HOLD = timedelta(hours=72)
 SOONEST = timedelta(hours=12)
 """A date nearer than this is too near to ask for."""
 NEVER = date(9999, 12, 31)
 LATER_AT_LEAST = timedelta(days=45)
+MONTHS_AHEAD = 12
 SEASONS: Mapping[str, tuple[int, int]] = {"spring": (3, 1), "autumn": (9, 1)}
+
+
+class AskCare(Choices):
+    """A district's cap: days without any ask after one, days without one for the same way after a
+    no to it, and the most asks of a person in a year, from all schools together."""
+
+    key: ClassVar[str] = "ask_care"
+    rest: int = Field(default=60, ge=14, le=365)
+    rest_after_no: int = Field(default=180, ge=30, le=730)
+    most_a_year: int = Field(default=4, ge=1, le=12)
 
 
 def hold_until(at: datetime, starts: Sequence[datetime]) -> datetime:
@@ -41,3 +53,14 @@ def later_choices(today: date) -> dict[str, date]:
             start = date(start.year + 1, month, day)
         found[name] = start
     return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def later_months(today: date) -> list[date]:
+    """The months, by their first day, that one may put an ask off to: a year of them."""
+    found: list[date] = []
+    first = today.replace(day=1)
+    while len(found) < MONTHS_AHEAD:
+        first = (first + timedelta(days=32)).replace(day=1)
+        if first >= today + LATER_AT_LEAST:
+            found.append(first)
+    return found

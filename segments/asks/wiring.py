@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from crm.core.extend import Deed, Panel, Personal, extensions
+from crm.core.extend import Deed, NavEntry, Panel, Personal, extensions
+from crm.core.viewer import Permission
 from segments.asks import (
+    care_routes,  # noqa: F401 - its settings page
     gates,
     models,  # noqa: F401 - tables
     panel,
@@ -25,6 +28,12 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.cli.add_command(asks)
     known = extensions(app)
+    known.settings_pages.append(
+        NavEntry(
+            "asks.care", _("How often we ask"), "hourglass", 18, Permission.SETTINGS.value,
+            _("District"),
+        )
+    )  # fmt: skip
     known.query_fields.extend(FIELDS)
     known.add_rows(ASKS, PROMISES)
     known.merge_fields[ASK_LINK.key] = ASK_LINK
@@ -33,6 +42,7 @@ def init_app(app: Flask) -> None:
     known.why.append(panel.why)
     known.undoers[KIND] = forget_asks
     known.personal |= {
+        "ask_limit": Personal(Deed.DELETED),
         "ask": Personal(Deed.EMPTIED, values="note = '', reasons = '[]'"),
         "commitment": Personal(Deed.EMPTIED, values="feedback = ''"),
     }

@@ -118,7 +118,9 @@ def propose(session: Session, requests: Sequence[Request], *, at: datetime) -> l
 
 def _pool(session: Session, need: Need, today: date, asking: Asking) -> _Pool:
     way, at = need.request.way_key, need.at
-    stops = person_obstacles(way, today=today, at=at, margin_years=need.margin_years)
+    stops = person_obstacles(
+        way, today=today, at=at, margin_years=need.margin_years, care=need.care
+    )
     who = unhindered(need, SYSTEM, stops)
     people = load_people(session, who, way_key=way, at=at)
     likely = chance(people, base=base_rate(session, way, at))

@@ -64,6 +64,7 @@ TAUGHT: dict[str, dict[str, Any]] = {
     "accounts.invite": {"email": "new@district.example", "role": "coordinator", "name": "New"},
     "accounts.user": {"role": "coordinator"},
     "accounts.save_roles": {"granted": ["viewer:export"]},
+    "asks.care": {"rest": "90"},
     "asks.attendance": {"attended": "yes", "hours": "1", "pupils": "20"},
     "calendar.calendar": {"terms": "Fall 2026: 2026-08-03 – 2026-12-18"},
     "campaigns.new": {"name": "New", "query": "class:2015"},

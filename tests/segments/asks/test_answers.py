@@ -18,6 +18,7 @@ from crm.interactions.models import Interaction
 from crm.mail.delivery import deliver
 from crm.mail.models import Message
 from crm.schools.models import School
+from segments.asks.eligibility import need_of, why_not
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.asks.service import expire_holds
 from segments.clearance.models import Clearance
@@ -314,3 +315,25 @@ def test_contact_data_is_shown_to_the_school_only_while_a_yes_stands(
     press(client, address, "no")
     assert mail not in client.get(f"/people/{ada.id}").text
     assert mail not in client.get(f"/requests/{request.id}").text
+
+
+def test_a_person_puts_an_ask_off_to_a_month_or_limits_how_often(
+    client: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    ada = make_speaker(make, "Ada", school)
+    ask(make, make_request(make, school), ada)
+    session.commit()
+    address = f"/ask/{token(session, ada, make.at)}"
+    page = client.get(f"{address}?lang=es").text
+    assert "Como máximo una vez al año" in page
+    assert "later:2026-11" in page
+    assert "later:2026-10" not in page
+    assert press(client, address, "often:1").status_code == 200
+    assert press(client, address, "later:2027-02").status_code == 200
+    one = ask_of(session, ada)
+    assert (one.note, str(one.rest_until)) == ("later", "2027-02-01")
+    need = need_of(session, make_request(make, school, days=(300,)), make.at + timedelta(days=200))
+    assert why_not(session, need, ada.id) == ["asked_often"]
+    press(client, address, "often:usual")
+    assert why_not(session, need, ada.id) == []
