@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033_ask_limit"
-down_revision = "0032_clearance_policy"
+revision = "0035_ask_limit"
+down_revision = "0034_step_months"
 branch_labels = None
 depends_on = None
 
