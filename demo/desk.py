@@ -22,10 +22,8 @@ from demo.truth import AskFacts, answer
 from segments.asks import answers
 from segments.asks.afterwards import confirm_attendance
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
-from segments.asks.service import send_wave
 from segments.clearance.service import record_clearance
 from segments.desk.advance import advance
-from segments.desk.waves import suggest
 from segments.requests.draft import Draft, Slot
 from segments.requests.models import GradeBand, Place, Request, Supervision
 from segments.requests.queries import dates_of
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
-ROUNDS = (timedelta(0), timedelta(days=5))
+ROUNDS = tuple(timedelta(days=days) for days in (0, 5, 10))
 REQUESTS_A_STEP = 4.6
 """For each 5,000 people."""
 TITLES = {
@@ -98,7 +96,7 @@ class Desk:
         self._post(at)
 
     def live(self, at: datetime) -> None:
-        """Two rounds of asking and answering; what else is due is mailed with the first."""
+        """Rounds of asking and answering; what else is due is mailed with the first."""
         for wait in ROUNDS:
             moment = at + wait
             if moment > self.replay.until:
@@ -132,9 +130,7 @@ class Desk:
             )  # fmt: skip
             request = create_request(session, draft, by=self.teachers[school.id], at=at)
             approve(session, request, by=SYSTEM, at=at)
-            chosen = suggest(session, request, at=at, counted=False).chosen
-            if chosen:
-                send_wave(session, request, [c.pick() for c in chosen], by=SYSTEM, at=at)
+            request.auto = True
 
     def _slot(self, at: datetime, days: int) -> Slot:
         day = (at + timedelta(days=days)).date()

@@ -44,7 +44,7 @@ def chance_of_yes(person: Person, ask: AskFacts) -> float:
     if person.silent:
         return 0.0
     in_town = person.city != "Farview"
-    score = -1.1 + 0.9 * person.warmth
+    score = -2.7 + 0.9 * person.warmth
     score += 0.9 if ask.way == person.favourite_way else 0.0
     score += 0.5 if ask.own_school else 0.0
     score += 0.5 if person.field and FIELDS[person.field][1] == ask.subject else 0.0
