@@ -138,6 +138,7 @@ ACTIONS = {
     "topic.moved": _("moved in the order"),
     "topic.restored": _("brought back"),
     "topic.retired": _("retired"),
+    "model.taken_back": _("took the model back"),
     "train": _("trained"),
     "under_18.changed": _("changed the rule for people under 18"),
     "unschedule": _("took off the schedule"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 from flask.cli import AppGroup
+from flask_babel import lazy_gettext as _
 
-from crm.core.extend import extensions
-from segments.targeting import cli
+from crm.core.extend import NavEntry, PeriodicJob, extensions
+from crm.core.jobs import jobs as jobs_of
+from crm.core.viewer import Permission
+from segments.targeting import cli, jobs, queries
 from segments.targeting.fields import FIELDS, SCORES
+from segments.targeting.routes import bp
 
 
 def init_app(app: Flask) -> None:
@@ -16,6 +20,14 @@ def init_app(app: Flask) -> None:
     known.derived["score"] = "alumnus_id in ({gone})"
     known.query_fields.extend(FIELDS)
     known.add_rows(SCORES)
+    app.register_blueprint(bp)
+    jobs_of(app).register("targeting.train", jobs.train)
+    known.jobs.append(PeriodicJob("targeting.watch", jobs.NIGHT, jobs.watch))
+    known.todo.append(queries.to_do)
+    known.settings_pages.append(
+        NavEntry("model.page", _("Model of a yes"), "graph-up", 18, Permission.SETTINGS.value,
+                 _("District"))
+    )  # fmt: skip
     group = app.cli.commands.get("asks")
     if not isinstance(group, AppGroup):
         group = AppGroup("asks", help="People asked, and the chance that they say yes.")

@@ -47,6 +47,7 @@ WITHOUT_ENTRY = {
     "mail.sendgrid_events": "the provider's word, kept as it came",
     "mail.sendgrid_inbound": "a mail that came in, kept as an interaction",
     "mentoring.say": "the mentor answers; the check-in's own row and an interaction keep it",
+    "model.train": "asks a worker; what it does is an entry (tests/segments/targeting)",
     "portal.address": "asks for a code; the change that follows is an entry",
     "portal.address_code": "needs the mailed code; its entry: tests/crm/portal",
     "portal.leave": "the consent ledger keeps it, with its source",
@@ -60,6 +61,7 @@ WITHOUT_ENTRY = {
 """Routes whose POST leaves no entry here, each with the reason."""
 
 TAUGHT: dict[str, dict[str, Any]] = {
+    "model.take_back": {"way": "*"},
     "accounts.settings": {"name": "Another Name", "language": "es"},
     "accounts.invite": {"email": "new@district.example", "role": "coordinator", "name": "New"},
     "accounts.user": {"role": "coordinator"},

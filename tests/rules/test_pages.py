@@ -25,6 +25,7 @@ PIECES = {
     "door.counts",
     "exports.progress",
     "imports.progress",
+    "model.progress",
     "rehearsals.progress",
 }
 """Endpoints that answer a piece of a page, fetched by its script."""
