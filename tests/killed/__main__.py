@@ -55,7 +55,9 @@ def months(place: Place, kills: int, seed: int, people: int) -> dict[str, Any]:
         found = Run(app, Year(people), place.folder / f"round-{number}", done).go()
         total += found.kills
         restarts, messages = restarts + found.restarts, messages + found.messages
-        faults += [f"seed {seed + number}: {fault}" for fault in wrong(found, calm)]
+        told = [f"seed {seed + number}: {fault}" for fault in wrong(found, calm)]
+        say("\n".join(told) or f"{found.kills.total()} died, {found.restarts} restarts, no fault")
+        faults += told
     place.drop(name)
     unkilled = sorted(set(calm.labels) - set(total))
     return {
