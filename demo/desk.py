@@ -24,6 +24,7 @@ from segments.asks.afterwards import confirm_attendance
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
 from segments.clearance.service import record_clearance
 from segments.desk.advance import advance
+from segments.mentoring.daily import advance_pairs
 from segments.requests.draft import Draft, Slot
 from segments.requests.models import GradeBand, Place, Request, Supervision
 from segments.requests.queries import dates_of
@@ -104,6 +105,7 @@ class Desk:
             with clock.at(moment):
                 self.replay.session.commit()
                 advance(moment)
+                advance_pairs(moment)
                 deliver(self.replay.app, at=moment)
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
