@@ -39,7 +39,7 @@ TO_EQUAL = 0.005
 """What weights far from equal ones cost, as a share of the log-loss."""
 SLOPE_HELD = 100.0
 """So much (twice the weight of a squared distance) the slope is held at 1."""
-FOLLOWED = 0.75
+FOLLOWED = 1.0
 """The part of a drift seen in both steps that is expected to go on."""
 
 
