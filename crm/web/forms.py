@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
+from wtforms import Form as WTForm
 from wtforms import SelectMultipleField
 from wtforms.validators import StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -38,23 +39,36 @@ def within_reason(form: Any, field: Any) -> None:
         raise StopValidation(_("Write a year between 1850 and 2200."))
 
 
+class Binding:
+    """Adds the stripping filter to text fields, bounds and an id of its own form to all."""
+
+    def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
+        """The field, made to hold to what every form does."""
+        if unbound_field.field_class.__name__ in TEXT_FIELDS:
+            filters = [*unbound_field.kwargs.get("filters", []), strip]
+            options = {**options, "filters": filters}
+            unbound_field.kwargs.pop("filters", None)
+        field = super().bind_field(form, unbound_field, options)  # type: ignore[misc]
+        field.validators = [within_reason, *field.validators]
+        if "id" not in unbound_field.kwargs:
+            # Several forms share a page, and an id may stand there once.
+            field.id = f"{type(form).__name__.removesuffix('Form').lower()}-{field.id}"
+            field.label.field_id = field.id
+        return field
+
+
 class Form(FlaskForm):  # type: ignore[misc]
     """A form whose text is stripped, whose numbers are sane and whose POST carries a token."""
 
-    class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
-            """Add the stripping filter to text fields, bounds and an id of its own form to all."""
-            if unbound_field.field_class.__name__ in TEXT_FIELDS:
-                filters = [*unbound_field.kwargs.get("filters", []), strip]
-                options = {**options, "filters": filters}
-                unbound_field.kwargs.pop("filters", None)
-            field = super().bind_field(form, unbound_field, options)
-            field.validators = [within_reason, *field.validators]
-            if "id" not in unbound_field.kwargs:
-                # Several forms share a page, and an id may stand there once.
-                field.id = f"{type(form).__name__.removesuffix('Form').lower()}-{field.id}"
-                field.label.field_id = field.id
-            return field
+    class Meta(Binding, FlaskForm.Meta):  # type: ignore[misc]
+        """What FlaskForm does, and that."""
+
+
+class Part(WTForm):  # type: ignore[misc]
+    """One of several like pieces within a form, whose token is the whole form's."""
+
+    class Meta(Binding, WTForm.Meta):  # type: ignore[misc]
+        """What WTForms does, and that."""
 
 
 class MultiCheckboxField(SelectMultipleField):  # type: ignore[misc]

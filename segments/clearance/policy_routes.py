@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from wtforms import FieldList, FormField, IntegerField, SelectField, StringField
-from wtforms import Form as Part
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 
@@ -22,7 +21,7 @@ from crm.core import clock
 from crm.core.database import db
 from crm.core.district import choose, chosen
 from crm.core.viewer import Permission
-from crm.web.forms import Form, MultiCheckboxField
+from crm.web.forms import Form, MultiCheckboxField, Part
 from segments.clearance.cases import open_cases
 from segments.clearance.models import Clearance
 from segments.clearance.policy import (
@@ -44,7 +43,7 @@ ACTIVITIES = {
 }
 
 
-class LevelPart(Part):  # type: ignore[misc]
+class LevelPart(Part):
     """One level."""
 
     label = StringField(lazy_gettext("Name"), [Length(max=80)])

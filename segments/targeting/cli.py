@@ -69,7 +69,7 @@ def score(way: str, out: str | None) -> dict[str, Any]:
             writer = csv.writer(handle)
             writer.writerow(["person_id", "way", "probability", "reason_1", "reason_2", "reason_3"])
             for s in sorted(scores, key=lambda s: (-s.probability, s.alumnus_id)):
-                why = [sentence(r.key, r.facts) for r in s.reasons]
+                why = [sentence(r.key, r.facts) for r in s.reasons[:3]]
                 why += [""] * (3 - len(why))
                 name = known.get(s.alumnus_id, str(s.alumnus_id))
                 writer.writerow([name, way, f"{s.probability:.6f}", *why])
