@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
-ROUNDS = tuple(timedelta(days=days) for days in (0, 5, 10))
+ROUNDS = tuple(timedelta(days=days) for days in (0, 8))
 REQUESTS_A_STEP = 4.6
 """For each 5,000 people."""
 TITLES = {

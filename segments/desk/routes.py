@@ -33,16 +33,18 @@ def candidates(request_id: int) -> str:
     found = load_request(session, viewer, request_id)
     wave, tried = service.coming_wave(session, found), _tried(request.args)
     asking = tried.asking(session)
+    counted = "others" in request.args or service.quickly_counted(session)
     suggestion = suggest(
-        session, found, at=at, viewer=viewer, wave=wave, asking=asking, size=tried.size
-    )
+        session, found, at=at, viewer=viewer, wave=wave, asking=asking, size=tried.size,
+        counted=counted,
+    )  # fmt: skip
     plan = suggestion.plan
     values = {"size": plan.size, "fair": round(asking.fairness * 100)}
     return render_template(
         "segments/desk/candidates.html", request_row=found, match=suggestion.match, words=WORDS,
         lines=lines(session, suggestion, at=at), suggestion=suggestion, wave=wave, tried=values,
         named=service.look_up(session, found, request.args.get("person", ""), viewer=viewer, at=at),
-        left=places_left(session, found), form=WaveForm(data={"auto": found.auto}),
+        left=places_left(session, found), counted=counted, form=WaveForm(data={"auto": found.auto}),
         person=PersonForm(request.args, meta={"csrf": False}), asking=asking, circles=CIRCLES,
         trying=TryForm(data=values, meta={"csrf": False}), **facts(session, found),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Integer, column, func, select, table
 from sqlalchemy.orm import Session
 
 from crm.alumni.access import load_alumnus
@@ -26,6 +26,9 @@ from segments.desk.why import obstacles_told
 from segments.requests.models import Request
 
 MOST_NAMED = 5
+QUICKLY = 50_000
+"""Among so many people the page counts unasked why the others cannot be; of a million it takes
+seconds, and a slider is moved often."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ class Tried:
         """The district's choice with what is tried out in its place."""
         now = chosen(session, Asking)
         return now if self.fair is None else now.model_copy(update={"fairness": self.fair / 100})
+
+
+def quickly_counted(session: Session) -> bool:
+    """Whether the district is small enough to count the obstacles of everybody at each look."""
+    size = select(column("reltuples", Integer)).select_from(table("pg_class"))
+    people = session.scalar(size.where(column("oid") == func.to_regclass("alumnus")))
+    return (people or 0) <= QUICKLY
 
 
 def coming_wave(session: Session, request: Request) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
+import pytest
 from babel.dates import format_date
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -16,6 +18,7 @@ from crm.alumni.models import Interest
 from crm.core.viewer import Role
 from segments.asks.models import Ask, AskState
 from segments.asks.rules import NEVER
+from segments.desk import service
 from segments.desk.beside import intervals
 from segments.desk.match import match
 from segments.desk.waves import explored, suggest
@@ -153,6 +156,25 @@ def test_a_liaison_is_shown_only_people_of_the_cluster(
     assert session.scalars(select(Ask)).all() == []
     browser.post(f"/requests/{request.id}/asks", data={"person": [outside.id, inside.id]})
     assert list(session.scalars(select(Ask.alumnus_id))) == [inside.id]
+
+
+def test_a_large_district_counts_obstacles_when_somebody_wants_to_know(
+    coordinator: FlaskClient, session: Session, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    make_speaker(make, "Ada", school)
+    make.alumnus("Ben", school=school, ways=("speak",))
+    session.commit()
+    address = f"/requests/{request.id}/candidates"
+    assert "<strong>1</strong> lack the clearance" in coordinator.get(address).text
+    monkeypatch.setattr(service, "QUICKLY", -1)
+    page = coordinator.get(f"{address}?fair=40").text
+    assert "<strong>1</strong> lack the clearance" not in page
+    link = re.search(r'href="([^"]*others=1[^"]*)"', page)
+    assert link is not None
+    assert "fair=40" in link[1]
+    assert "<strong>1</strong> lack the clearance" in coordinator.get(unescape(link[1])).text
 
 
 def test_the_page_says_why_somebody_is_not_there(
