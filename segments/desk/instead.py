@@ -130,10 +130,13 @@ def _others(session: Session, need: Need, at: datetime) -> Iterator[tuple[str, N
 
 
 def later(session: Session, request: Request, days: int, at: datetime) -> list[Slot]:
-    """The hours of a request so many days on, but not before a few days from now."""
+    """The hours of a request so many days on; if those are over, as many whole weeks later still.
+
+    The weeks are such that the soonest of `LATER` lies a few days ahead: other days on stay apart.
+    """
     first = dates_of(session, request.id)
     weeks = 0
-    while first and first[0].starts_at + timedelta(days=days, weeks=weeks) < at + AHEAD:
+    while first and first[0].starts_at + timedelta(days=LATER[0], weeks=weeks) < at + AHEAD:
         weeks += 1
     on = timedelta(days=days, weeks=weeks)
     return [Slot(choice.starts_at + on, choice.ends_at + on) for choice in first]

@@ -98,3 +98,17 @@ def test_the_office_says_honestly_that_nobody_was_found(
     assert (request.state, request.reason) == (RequestState.UNFILLED, "nobody_left")
     told = session.scalars(select(Message).where(Message.to_address == teacher.email)).all()
     assert any(message.key.endswith(":unfilled") for message in told)
+
+
+def test_other_dates_of_a_request_long_over_are_different_days(
+    session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    clear(make, make.alumnus("Rosa", school=school, ways=("speak",)))
+    session.commit()
+    for months in (2, 3):
+        at = make.at + timedelta(days=30 * months)
+        dates = [way.detail for way in ways_out(session, request, at) if "date" in way.key]
+        assert len(set(dates)) == 2
+        assert min(dates) > at
