@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
@@ -56,8 +56,7 @@ def _audience(
     context = QueryContext(session, guests_of(session, by, event), at)
     found = compile_query(query, context)
     invited = exists().where(Invitation.event_id == event.id, Invitation.alumnus_id == Alumnus.id)
-    new = and_(found.condition, ~invited)
-    return found, replace(found, ids=select(Alumnus.id).where(new), condition=new)
+    return found, found.narrowed(~invited)
 
 
 def preview(session: Session, event: Event, query: str, *, by: Viewer, at: datetime) -> Preview:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from crm.core.database import UNPREPARED
@@ -37,6 +37,13 @@ class Compiled:
     def on(self, session: Session | None) -> Compiled:
         """The same query, its words looked up through that session."""
         return replace(self, meaning=self.meaning.on(session))
+
+    def narrowed(self, more: ColumnElement[bool]) -> Compiled:
+        """Those of the people meant for whom `more` holds too, a condition on `Alumnus`."""
+        return replace(
+            self, ids=self.ids.where(more), condition=and_(self.condition, more),
+            each=and_(self.each, more), pieces={},
+        )  # fmt: skip
 
     def piece(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` makes, kept as long as the query is."""

@@ -248,7 +248,7 @@ def test_a_worker_outlives_a_lost_database_connection(queue: Flask) -> None:
     worker.start()
     wait(lambda: db.session.get(Heartbeat, "worker", populate_existing=True) is not None)
     db.session.execute(text(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
     ))  # fmt: skip
     db.session.commit()

@@ -62,7 +62,12 @@ def test_one_bad_row_is_parked_alone_shown_and_tried_again(
     advance(now)
     bad = session.scalar(text("select max(id) from enrollment"))
     poison = {"bad": bad, "at": now}
-    session.execute(text("insert into step_run values (:bad, 1, 0, 'poison', null, :at)"), poison)
+    session.execute(
+        text("""insert into step_run (enrollment_id, seq, entered_on, step_no, outcome, at)
+            select id, 1, (entered_at at time zone 'UTC')::date, 0, 'poison', :at
+            from enrollment where id = :bad"""),
+        poison,
+    )
     session.commit()
     for days in (1, 2, 3):
         assert advance(now + days * DAY).stuck <= 1
