@@ -31,6 +31,7 @@ from crm.core.points import PublicWish as PublicWish
 from crm.core.points import Reaction as Reaction
 from crm.core.points import Recipient as Recipient
 from crm.core.points import Reference as Reference
+from crm.core.points import ReportEntry as ReportEntry
 from crm.core.points import SendGate as SendGate
 from crm.core.points import Todo as Todo
 from crm.core.viewer import Viewer
@@ -48,6 +49,7 @@ class Extensions:
     """Everything registered with one app, in the order of registration unless an order is given."""
 
     navigation: list[NavEntry] = field(default_factory=list)
+    reports: list[ReportEntry] = field(default_factory=list)
     home_cards: list[Panel] = field(default_factory=list)
     todo: list[Callable[[Session, Viewer, datetime], Iterable[Todo]]] = field(default_factory=list)
     first_steps: list[Callable[[Session, Viewer], Iterable[FirstStep]]] = field(

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table
 from sqlalchemy.orm import Session
 
-from crm.core.viewer import Viewer
+from crm.core.viewer import Permission, Viewer
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,17 @@ class NavEntry:
     order: int
     permission: str
     group: Any = ""
+
+
+@dataclass(frozen=True)
+class ReportEntry:
+    """A report on the page that lists them; `about` says in a sentence what it tells."""
+
+    endpoint: str
+    label: Any
+    about: Any
+    order: int
+    permission: Permission
 
 
 @dataclass(frozen=True)

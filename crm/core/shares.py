@@ -46,8 +46,12 @@ class Lift:
 
 def wilson(group: Group) -> tuple[float, float]:
     """The interval of a share; all there is where nobody was looked at."""
-    n, p = group.people, group.share
-    if n == 0:
+    return interval(group.share, group.people)
+
+
+def interval(p: float, n: float) -> tuple[float, float]:
+    """Wilson's interval of a share that is worth `n` people, who need be no whole number."""
+    if n <= 0:
         return 0.0, 1.0
     middle = p + Z * Z / (2 * n)
     reach = Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))

@@ -1,4 +1,7 @@
-"""`homecoming asks …`: past asks from a file. Targeting adds its own commands to the group."""
+"""`homecoming asks …`: past asks from a file, and how asks fall on people.
+
+Targeting adds its own commands to the group.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from crm.core.viewer import SYSTEM
 from crm.imports.models import Fate
 from crm.imports.queries import told_lines
 from segments.asks.history import import_asks
+from segments.asks.load import read_period
+from segments.asks.report import report_of
 
 SHOWN = 20
 
@@ -40,3 +45,14 @@ def bring(path: Path) -> dict[str, Any]:
     for problem in problems:
         say(problem)
     return {"import_id": run.id, **run.totals}
+
+
+@asks.command("report")
+@click.option("--from", "since", default="", help="The first day; without it, a year.")
+@click.option("--to", "until", default="", help="The last day; without it, today.")
+@reporting
+def report(since: str, until: str) -> dict[str, Any]:
+    """How the asks of a period fell on people, and what ranking gains over chance."""
+    session = db.session()
+    period = read_period(session, since, until, at=clock.now())
+    return report_of(session, SYSTEM, period).to_json()

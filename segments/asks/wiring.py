@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from crm.core.extend import Deed, NavEntry, Panel, Personal, extensions
+from crm.core.extend import Deed, NavEntry, Panel, Personal, ReportEntry, extensions
 from crm.core.viewer import Permission
 from segments.asks import (
     care_routes,  # noqa: F401 - its settings page
     gates,
     models,  # noqa: F401 - tables
     panel,
+    report_routes,
 )
 from segments.asks.cli import asks
 from segments.asks.fields import ASKS, FIELDS, PROMISES
@@ -26,8 +27,16 @@ from segments.requests.extend import request_extensions
 def init_app(app: Flask) -> None:
     """Register routes, commands, the send gate, what a school may see, and the panel."""
     app.register_blueprint(bp)
+    app.register_blueprint(report_routes.bp)
     app.cli.add_command(asks)
     known = extensions(app)
+    known.reports.append(
+        ReportEntry(
+            "load.page", _("Load, fairness and lift"),
+            _("How asks fall on people, and whether ranking finds more yeses than chance."), 10,
+            Permission.REQUESTS_VIEW,
+        )
+    )  # fmt: skip
     known.settings_pages.append(
         NavEntry(
             "asks.care", _("How often we ask"), "hourglass", 18, Permission.SETTINGS.value,

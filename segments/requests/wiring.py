@@ -12,7 +12,7 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from crm.core.database import db
-from crm.core.extend import NavEntry, Panel, Todo, extensions
+from crm.core.extend import NavEntry, Panel, ReportEntry, Todo, extensions
 from crm.core.keys import names_by
 from crm.core.viewer import Permission, Viewer
 from segments.requests import (
@@ -69,6 +69,13 @@ def init_app(app: Flask) -> None:
         "requests.index", _("Requests"), "hand-index", 30, Permission.REQUESTS_VIEW.value
     )
     known.navigation.append(entry)
+    known.reports.append(
+        ReportEntry(
+            "requests.schools", _("Schools side by side"),
+            _("Requests posted within a year: how many were filled, and how soon."), 20,
+            Permission.REQUESTS_VIEW,
+        )
+    )  # fmt: skip
     known.todo.append(todo)
     known.public_wishes.append(public.wishes)
     known.home_cards.append(Panel("requests", "segments/requests/_card.html", 30, home_card))
