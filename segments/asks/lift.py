@@ -107,7 +107,7 @@ def chosen_in(session: Session, viewer: Viewer, period: Period) -> Chosen:
     first, second = Group(row[0], row[1]), Group(row[2], row[3])
     if min(first.people, second.people) < LEAST:
         return Chosen(first, second)
-    return Chosen(first, second, shares.lift(first, second), hajek(row[4], row[5], row[6]))
+    return Chosen(first, second, shares.lift(first, second), hajek(*map(float, row[4:])))
 
 
 def hajek(weights: float, squares: float, yeses: float) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -12,9 +13,10 @@ from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid
+from crm.core.shares import wilson
 from crm.core.viewer import Permission
 from crm.web import cells, charts
-from segments.asks.lift import LEAST
+from segments.asks.lift import LEAST, Chosen
 from segments.asks.load import MOST_SHOWN, Period, read_period
 from segments.asks.report import report_of
 
@@ -37,11 +39,11 @@ def page() -> tuple[str, int]:
     except Invalid as error:
         fault, period = str(error), read_period(session, "", "", at=clock.now())
     found = report_of(session, current_viewer(), period)
-    times, rates = _bars(found.load.counts), _rates(found.chosen)
+    times = _bars(found.load.counts)
     html = render_template(
         "segments/asks/report.html", report=found, period=period, fault=fault, least=LEAST,
         times=charts.bars("times", _("People by how often they were asked"), times),
-        rates=charts.bars("rates", _("Yeses of a hundred answers"), rates),
+        rates=_rates(found.chosen),
     )  # fmt: skip
     return html, 422 if fault else 200
 
@@ -54,11 +56,26 @@ def _bars(counts: Any) -> list[tuple[str, float]]:
     ]
 
 
-def _rates(chosen: Any) -> list[tuple[str, float]]:
-    rows = [(_("Ranked"), chosen.ranked.share), (_("Drawn"), chosen.drawn.share)]
-    if chosen.everybody is not None:
-        rows.append((_("A draw from everybody (estimated)"), chosen.everybody.share))
-    return [(label, round(100 * share, 1)) for label, share in rows]
+@dataclass(frozen=True)
+class Rate:
+    """A bar of the lift: how many answers, how many yeses among them, their share and interval."""
+
+    label: str
+    answers: int | None
+    yeses: int | None
+    share: float
+    low: float
+    high: float
+
+
+def _rates(chosen: Chosen) -> list[Rate]:
+    """The ranked, the drawn and everybody; nothing where there are too few to say."""
+    if chosen.everybody is None:
+        return []
+    sides = ((_("Ranked"), chosen.ranked), (_("Drawn"), chosen.drawn))
+    rows = [Rate(label, g.people, g.reached, g.share, *wilson(g)) for label, g in sides]
+    all_of_them, label = chosen.everybody, _("A draw from everybody (estimated)")
+    return [*rows, Rate(label, None, None, all_of_them.share, all_of_them.low, all_of_them.high)]
 
 
 @bp.get("/asks.csv")

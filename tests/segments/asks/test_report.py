@@ -186,6 +186,11 @@ def test_the_page_and_its_file_say_the_same(login_as: Any, session: Session, mak
     shown = stats(page.text)
     assert (shown["asks"], shown["yeses"], shown["willing people never asked"]) == ("70", "23", "1")
     assert 'href="/requests/schools"' in page.text
+    bars = page.text.split('id="chart-rates"')[1].split("</figure>")[0]
+    assert re.findall(r'hc-fill" width="([^"]+)"', bars) == ["50.0", "10.0", "10.53"]
+    assert ["40", "20", "50.0 %", "35.2 % – 64.8 %"] in [
+        re.findall(r'class="num">([^<]*)</td>', row) for row in bars.split("<tr>")
+    ]
     rows = dict(csv.reader(io.StringIO(office.get("/reports/asks.csv").text)))
     assert (rows["asks"], rows["yeses"], rows["willing.never_asked"]) == ("70", "23", "1")
     assert rows["choice.drawn.answers"] == "30"
