@@ -6,7 +6,8 @@ out is every ask. Asks that were called off before an answer count nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -123,15 +124,13 @@ def load_of(session: Session, viewer: Viewer, period: Period) -> Load:
         Ask.alumnus_id == Alumnus.id, Ask.asked_at < period.end, Ask.state != AskState.CANCELLED
     )
     never = session.scalar(select(func.count()).select_from(Alumnus).where(_willing(viewer), ~ever))
-    one = asked.subquery()
-    times = func.least(one.c.asks, MOST_SHOWN)
-    counts = session.execute(select(times, func.count()).group_by(times).order_by(times))
-    found = willing.subquery()
-    spared = select(func.count()).select_from(found).where(found.c.asks == 0)
-    return Load(
-        _crowd(session, asked), _crowd(session, willing), dict(counts.all()),
-        session.scalar(spared) or 0, never or 0,
-    )  # fmt: skip
+    reached, all_willing = _alike(session, asked), _alike(session, willing)
+    counts: Counter[int] = Counter()
+    for like in reached:
+        counts[min(like.asks, MOST_SHOWN)] += like.people
+    spared = sum(like.people for like in all_willing if not like.asks)
+    in_order = dict(sorted(counts.items()))
+    return Load(_crowd(reached), _crowd(all_willing), in_order, spared, never or 0)
 
 
 def _made(period: Period) -> Any:
@@ -160,25 +159,43 @@ def _willing(viewer: Viewer) -> ColumnElement[bool]:
     return and_(visible_alumni(viewer), offers, ~barred)
 
 
-def _crowd(session: Session, people: Select[Any, Any, Any]) -> Crowd:
-    """The figures of people given as (asks, yeses, hours)."""
+@dataclass(frozen=True)
+class Alike:
+    """People with the same number of asks and the same hours, and their yeses together."""
+
+    people: int
+    asks: int
+    hours: float
+    yeses: int
+
+
+def _alike(session: Session, people: Select[Any, Any, Any]) -> list[Alike]:
+    """People given as (asks, yeses, hours), put together where they are alike.
+
+    Few rows however many people: most were asked once or twice and gave no hours or round ones.
+    """
     one = people.subquery()
-    by_asks = func.row_number().over(order_by=one.c.asks.desc())
-    by_hours = func.row_number().over(order_by=one.c.hours.desc())
-    lined = select(
-        one, by_asks.label("by_asks"), by_hours.label("by_hours"),
-        func.count().over().label("people"),
-    ).subquery()  # fmt: skip
-    row = session.execute(
-        select(
-            func.count(), func.coalesce(func.sum(lined.c.asks), 0),
-            func.coalesce(func.sum(lined.c.yeses), 0), func.coalesce(func.sum(lined.c.hours), 0),
-            func.sum(lined.c.asks).filter((lined.c.by_asks - 1) * 10 < lined.c.people),
-            func.sum(lined.c.hours).filter((lined.c.by_hours - 1) * 10 < lined.c.people),
-        )
-    ).one()  # fmt: skip
-    number, asks, yeses, hours, most_asks, most_hours = row
+    found = select(func.count(), one.c.asks, one.c.hours, func.sum(one.c.yeses))
+    rows = session.execute(found.group_by(one.c.asks, one.c.hours))
+    return [Alike(number, asks, float(hours), int(yeses)) for number, asks, hours, yeses in rows]
+
+
+def _crowd(alike: Sequence[Alike]) -> Crowd:
+    """The figures of people."""
+    people = sum(one.people for one in alike)
+    tenth = -(-people // 10)
+    asks = [(one.asks, one.people) for one in alike]
+    hours = [(one.hours, one.people) for one in alike]
+    total = round(sum(number * n for number, n in hours), 2)
     return Crowd(
-        number, -(-number // 10), int(asks), int(yeses), float(hours),
-        float(most_asks / asks) if asks else None, float(most_hours / hours) if hours else None,
+        people, tenth, sum(number * n for number, n in asks), sum(one.yeses for one in alike),
+        total, _busiest(asks, tenth), _busiest(hours, tenth),
     )  # fmt: skip
+
+
+def _busiest(amounts: Sequence[tuple[float, int]], most: int) -> float | None:
+    """The share of all that so many people with most of it have; amounts are (each, people)."""
+    whole, taken = sum(each * people for each, people in amounts), 0.0
+    for each, people in sorted(amounts, reverse=True):
+        taken, most = taken + each * min(people, most), max(0, most - people)
+    return taken / whole if whole else None
