@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator@riverbend.example"
 ZONE = ZoneInfo("America/New_York")
 ROUNDS = tuple(timedelta(days=days) for days in (0, 8))
-REQUESTS_A_STEP = 4.6
+REQUESTS_A_STEP = 3.6
 """For each 5,000 people."""
 TITLES = {
     "speak": "A talk about working in {subject}", "mentor": "A mentor for a senior project in {subject}",
@@ -110,7 +110,7 @@ class Desk:
             self._answers(min(moment + timedelta(days=1), self.replay.until))
 
     def _post(self, at: datetime) -> None:
-        """What schools ask for in eight weeks of term; the coordinator approves it."""
+        """What schools ask for in ten weeks of term; the coordinator approves it."""
         random, session = self.replay.random, self.replay.session
         if at.month in {7, 8}:
             return
@@ -187,7 +187,7 @@ class Desk:
         return [(a, r, n, h) for a, r, n, h in rows if a.id not in self.seen]
 
     def _visits(self, at: datetime) -> None:
-        """Schools say how the visits of the last eight weeks went; whoever came is thanked."""
+        """Schools say how the visits of the last ten weeks went; whoever came is thanked."""
         random, session = self.replay.random, self.replay.session
         over = select(Commitment, Request).join(Request, Request.id == Commitment.request_id)
         over = over.where(Commitment.state == CommitmentState.PLANNED, Commitment.ends_at < at)

@@ -31,7 +31,7 @@ from lifecycle.engine.service import advance
 from lifecycle.journeys import service as journeys
 
 YEARS = 5
-STEP = timedelta(days=56)
+STEP = timedelta(days=70)
 HOUR = time(16, 0, tzinfo=UTC)
 Progress = Callable[[str, float], None]
 
@@ -114,7 +114,7 @@ class Replay:
         return db.session()
 
     def run(self) -> None:
-        """Live through the years, eight weeks a step."""
+        """Live through the years, ten weeks a step."""
         with self._at(self.start):
             self._begin()
         moments = list(self._moments())
@@ -162,7 +162,7 @@ class Replay:
                 self.people[alumnus_id] = self.by_number[value]
 
     def _live(self, at: datetime) -> None:
-        """Eight weeks: files, answers to what came before, then what goes out next."""
+        """Ten weeks: files, answers to what came before, then what goes out next."""
         self._rosters(at)
         self._react(at)
         self.desk.open(at)
