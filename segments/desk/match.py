@@ -182,7 +182,7 @@ def _candidate(
         dates=tuple(dates), reasons=tuple(why), fit=float(found.fit.value[row]),
         fairness=float(found.fairness[row]), circle=Circle(int(found.fit.circle[row])),
         facts=facts, chosen_by="rank" if drawn is None else "explore",
-        propensity=1.0 if drawn is None else round(min(1.0, drawn), 6),
+        propensity=1.0 if drawn is None else float(f"{min(1.0, drawn):.6g}"),
     )  # fmt: skip
 
 

@@ -47,7 +47,12 @@ def evaluate(holdout_from: datetime, way: str) -> dict[str, Any]:
     """Learn from the asks before a date, measure on those after it, the plain rule beside it."""
     from segments.targeting import evaluation
 
-    return evaluation.evaluate(db.session(), way_key=way, holdout_from=holdout_from, at=clock.now())
+    report = evaluation.evaluate(
+        db.session(), way_key=way, holdout_from=holdout_from, at=clock.now()
+    )
+    if said := evaluation.verdict(report):
+        say(said)
+    return report
 
 
 @click.command("score")

@@ -48,6 +48,22 @@ def evaluate(
     return report
 
 
+def verdict(report: dict[str, Any]) -> str | None:
+    """What must be said of the figures, if they do not speak for the model; None if they do."""
+    if report["model"] is None:
+        return "No asks were answered from that date on: there is nothing to measure."
+    faults = []
+    if not report["enough_data"]:
+        faults.append("Too little data: take the figures as hints.")
+    if report["beats_baseline"] is False:
+        ours, rule = report["model"]["auc"], report["baseline"]["auc"]
+        faults.append(
+            "The plain rule of how lately and how often ranks at least as well "
+            f"(AUC {rule:.3f}; the model's {ours:.3f})."
+        )
+    return " ".join(faults) or None
+
+
 def model_of(train: Training, x: Matrix) -> Learnt:
     """What the earlier answers teach; without any the prior on ranks among those to be scored."""
     return train.learn() if len(train.y) else prior(x, columns=train.columns)

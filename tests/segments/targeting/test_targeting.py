@@ -182,6 +182,28 @@ def test_evaluation_of_nothing_says_so(session: Session, make: Make) -> None:
     assert report["model"] is None
 
 
+def test_the_command_says_where_the_plain_rule_does_as_well(
+    history: list[Alumnus], runner: Any, make: Make, session: Session
+) -> None:
+    """A day on which everybody was like everybody else: neither can tell them apart."""
+    first = make.at - timedelta(days=4000)
+    for person in history:
+        make.save(Ask(
+            alumnus_id=person.id, way_key="tutor", asked_at=first, answered_at=first + timedelta(1),
+            state=AskState.ACCEPTED if person.id % 3 else AskState.DECLINED,
+        ))  # fmt: skip
+    session.commit()
+    until = first + timedelta(days=2)
+    when = ["--holdout-from", (first - timedelta(days=1)).isoformat(), "--as-of", until.isoformat()]
+    result = runner.invoke(args=["asks", "evaluate", "--json", *when])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["beats_baseline"] is False
+    assert "ranks at least as well (AUC 0.500; the model's 0.500)" in result.stderr
+    nothing = runner.invoke(args=["asks", "evaluate", "--holdout-from", "2099-01-01", "--json"])
+    assert "nothing to measure" in nothing.stderr
+
+
 def test_scores_are_written_with_reasons(
     history: list[Alumnus], runner: Any, tmp_path: Any, session: Session
 ) -> None:
