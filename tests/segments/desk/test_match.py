@@ -116,7 +116,7 @@ def test_those_drawn_are_recorded_with_their_chance(session: Session, make: Make
     chosen = suggest(session, request, at=make.at, size=20).chosen
     drawn = [c for c in chosen if c.chosen_by == "explore"]
     assert (len(chosen), len(drawn)) == (20, 2)
-    assert all(c.rank > 18 and c.propensity == round(2 / 22, 6) for c in drawn)
+    assert all(c.rank > 18 and c.propensity == pytest.approx(2 / 22, rel=1e-5) for c in drawn)
     assert {c.propensity for c in chosen if c.chosen_by == "rank"} == {1.0}
     assert chosen == suggest(session, request, at=make.at, size=20).chosen
 
