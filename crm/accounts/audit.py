@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm.accounts.models import AuditEntry
+from crm.core.district import Choices, choose
 from crm.core.viewer import Viewer
 
 
@@ -32,3 +33,13 @@ def record(
             detail=detail,
         )
     )
+
+
+def note_choice(
+    session: Session, choices: Choices, action: str, *, by: Viewer, at: datetime
+) -> dict[str, Any]:
+    """Keep what the district chose and note what changed, if anything did; answers that."""
+    changes = choose(session, choices, at=at)
+    if changes:
+        record(session, action, kind="setting", key=choices.key, by=by, at=at, **changes)
+    return changes

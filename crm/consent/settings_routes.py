@@ -20,7 +20,7 @@ from crm.consent.routes import bp
 from crm.consent.words import topic_name
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Invalid
 from crm.core.extend import extensions
 from crm.core.viewer import Permission
@@ -114,12 +114,7 @@ def minors() -> Any:
     form.handover.choices = [SelectChoice(origin, label) for origin, label in known]
     form.topics.choices = _topic_choices(offered_topics(session))
     if form.validate_on_submit():
-        changes = choose(session, form.rule(), at=at)
-        if changes:
-            audit.record(
-                session, "under_18.changed", kind="setting", key="age", by=current_viewer(),
-                at=at, **changes,
-            )  # fmt: skip
+        audit.note_choice(session, form.rule(), "under_18.changed", by=current_viewer(), at=at)
         session.commit()
         flash(_("Saved. It holds for every message that has not left yet."))
         return redirect(url_for("consent.minors"), 303)

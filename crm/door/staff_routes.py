@@ -16,7 +16,7 @@ from crm.alumni.export import safe_cell
 from crm.core import clock
 from crm.core.application import current_settings
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Invalid
 from crm.core.viewer import Permission
 from crm.door import classmates, seniors, words
@@ -113,12 +113,9 @@ def rule() -> Any:
         warn_days=now.warn_days,
     )  # fmt: skip
     if form.validate_on_submit():
-        changes = choose(session, form.wanted(), at=at)
-        if changes:
-            audit.record(
-                session, "seniors.rule_changed", kind="setting", key="seniors",
-                by=current_viewer(), at=at, **changes,
-            )  # fmt: skip
+        audit.note_choice(
+            session, form.wanted(), "seniors.rule_changed", by=current_viewer(), at=at
+        )
         session.commit()
         flash(_("Saved."))
         return redirect(url_for("seniors.rule"), 303)

@@ -16,7 +16,7 @@ from crm.accounts import audit
 from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission
 from crm.mail.hours import SendingHours
 from crm.mail.routes import bp
@@ -61,12 +61,7 @@ def hours() -> Any:
 
 def _save(wanted: SendingHours) -> Any:
     session, at = db.session(), clock.now()
-    changes = choose(session, wanted, at=at)
-    if changes:
-        audit.record(
-            session, "hours.changed", kind="setting", key="sending_hours", by=current_viewer(),
-            at=at, **changes,
-        )  # fmt: skip
+    audit.note_choice(session, wanted, "hours.changed", by=current_viewer(), at=at)
     session.commit()
     flash(_("Saved. It holds for every message that has not left yet."))
     return redirect(url_for("mail.hours"), 303)

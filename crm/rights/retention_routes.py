@@ -11,7 +11,7 @@ from crm.accounts import audit
 from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Invalid
 from crm.core.viewer import Permission
 from crm.rights import retention
@@ -38,16 +38,10 @@ def save_schedule() -> Any:
         k: int(v) for k, v in request.form.items() if v.isascii() and v.isdigit() and len(v) < 6
     }
     try:
-        changes = choose(
-            session, retention.set_days(chosen(session, retention.Schedule), wanted), at=at
-        )
+        schedule = retention.set_days(chosen(session, retention.Schedule), wanted)
     except Invalid as error:
         raise Invalid(_("Choose a number of days within %(bounds)s.", bounds=str(error))) from error
-    if changes:
-        audit.record(
-            session, "retention.changed", kind="setting", key="retention", by=current_viewer(),
-            at=at, **changes,
-        )  # fmt: skip
+    audit.note_choice(session, schedule, "retention.changed", by=current_viewer(), at=at)
     session.commit()
     flash(_("Saved. The next run keeps to it."))
     return redirect(url_for("rights.schedule"), 303)

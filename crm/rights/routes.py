@@ -14,7 +14,7 @@ from crm.alumni.access import load_alumnus
 from crm.alumni.models import Alumnus
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Invalid
 from crm.core.viewer import Permission
 from crm.rights import queries, wishes
@@ -111,12 +111,7 @@ def requests() -> Any:
     form = RuleForm(immediate=rule.immediate, days=rule.days)
     if form.validate_on_submit():
         wanted = RightsRule(immediate=form.immediate.data, days=form.days.data)
-        changes = choose(session, wanted, at=at)
-        if changes:
-            audit.record(
-                session, "rights.rule_changed", kind="setting", key="rights", by=viewer, at=at,
-                **changes,
-            )  # fmt: skip
+        audit.note_choice(session, wanted, "rights.rule_changed", by=viewer, at=at)
         session.commit()
         flash(_("Saved."))
         return redirect(url_for("rights.requests"), 303)

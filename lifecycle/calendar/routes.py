@@ -11,7 +11,7 @@ from crm.accounts import audit
 from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission
 from lifecycle.calendar.choices import SchoolCalendar
 from lifecycle.calendar.extend import calendar_changed
@@ -27,12 +27,9 @@ def calendar() -> Any:
     session, at = db.session(), clock.now()
     form = CalendarForm.of(chosen(session, SchoolCalendar))
     if form.validate_on_submit():
-        changes = choose(session, form.calendar(), at=at)
-        if changes:
-            audit.record(
-                session, "calendar.changed", kind="setting", key="school_calendar",
-                by=current_viewer(), at=at, **changes,
-            )  # fmt: skip
+        if audit.note_choice(
+            session, form.calendar(), "calendar.changed", by=current_viewer(), at=at
+        ):
             for tell in calendar_changed():
                 tell(session, at)
         session.commit()

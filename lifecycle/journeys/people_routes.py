@@ -15,7 +15,7 @@ from crm.accounts.access import current_viewer, requires
 from crm.alumni.access import load_alumnus
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Conflict
 from crm.core.viewer import Permission
 from crm.web.forms import Form
@@ -64,12 +64,7 @@ def control_group() -> Any:
     form = ControlForm(percent=now.percent, draw=now.draw)
     if form.validate_on_submit():
         wanted = ControlGroup(percent=form.percent.data, draw=form.draw.data)
-        changes = choose(session, wanted, at=at)
-        if changes:
-            audit.record(
-                session, "control_group.changed", kind="setting", key="control_group",
-                by=current_viewer(), at=at, **changes,
-            )  # fmt: skip
+        audit.note_choice(session, wanted, "control_group.changed", by=current_viewer(), at=at)
         session.commit()
         flash(_("Saved. It holds for whoever would enter from now on."))
         return redirect(url_for("journeys.control_group"), 303)

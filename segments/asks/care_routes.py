@@ -11,10 +11,10 @@ from wtforms import IntegerField
 from wtforms.validators import InputRequired, NumberRange
 
 from crm.accounts.access import current_viewer, requires
-from crm.accounts.audit import record
+from crm.accounts.audit import note_choice
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission
 from crm.web.forms import Form
 from segments.asks.routes import bp
@@ -44,12 +44,9 @@ def care() -> Any:
     form = CareForm(data=chosen(session, AskCare).model_dump())
     if form.validate_on_submit():
         values = {name: value for name, value in form.data.items() if name != "csrf_token"}
-        changes = choose(session, AskCare.model_validate(values), at=at)
-        if changes:
-            record(
-                session, "ask_care.changed", kind="setting", key="ask_care", by=current_viewer(),
-                at=at, **changes,
-            )  # fmt: skip
+        note_choice(
+            session, AskCare.model_validate(values), "ask_care.changed", by=current_viewer(), at=at
+        )
         session.commit()
         flash(_("Saved. It holds for every ask from now on."))
         return redirect(url_for("asks.care"), 303)

@@ -15,11 +15,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional
 
 from crm.accounts.access import current_viewer, requires
-from crm.accounts.audit import record
+from crm.accounts.audit import note_choice
 from crm.alumni.models import Way
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission
 from crm.web.forms import Form, MultiCheckboxField, Part
 from segments.clearance.cases import open_cases
@@ -136,12 +136,7 @@ def _wanted(session: Session, form: PolicyForm) -> ClearancePolicy | None:
 
 def _save(session: Session, wanted: ClearancePolicy) -> Any:
     at = clock.now()
-    changes = choose(session, wanted, at=at)
-    if changes:
-        record(
-            session, "clearance_policy.changed", kind="setting", key="clearance",
-            by=current_viewer(), at=at, **changes,
-        )  # fmt: skip
+    note_choice(session, wanted, "clearance_policy.changed", by=current_viewer(), at=at)
     session.commit()
     flash(_("Saved. It holds for every ask and every yes from now on."))
     return redirect(url_for("clearance.policy"), 303)

@@ -14,7 +14,7 @@ from crm.accounts import audit
 from crm.accounts.access import current_viewer, requires
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission
 from crm.web.forms import Form
 from segments.desk.choices import Asking
@@ -52,11 +52,7 @@ def asking() -> Any:
             target=(form.target.data or 0) / 100, fairness=(form.fairness.data or 0) / 100,
             near_first=bool(form.near_first.data),
         )  # fmt: skip
-        if changes := choose(session, wanted, at=at):
-            audit.record(
-                session, "asking.changed", kind="setting", key="asking", by=current_viewer(),
-                at=at, **changes,
-            )  # fmt: skip
+        audit.note_choice(session, wanted, "asking.changed", by=current_viewer(), at=at)
         session.commit()
         flash(_("Saved. It holds from the next wave on."))
         return redirect(url_for("asking.asking"), 303)

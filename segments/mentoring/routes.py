@@ -10,12 +10,12 @@ from werkzeug import Response
 from wtforms.fields.choices import SelectChoice
 
 from crm.accounts.access import current_viewer, requires
-from crm.accounts.audit import record
+from crm.accounts.audit import note_choice
 from crm.alumni.access import load_alumnus
 from crm.alumni.models import Alumnus
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Permission, Viewer
 from crm.schools.models import School
@@ -155,12 +155,13 @@ def rules() -> Any:
     form.ways.choices = [SelectChoice(way.key, _(way.label)) for way in way_choices(session)]
     if form.validate_on_submit():
         values = {name: value for name, value in form.data.items() if name != "csrf_token"}
-        changes = choose(session, MentoringRules.model_validate(values), at=at)
-        if changes:
-            record(
-                session, "mentoring.changed", kind="setting", key="mentoring",
-                by=current_viewer(), at=at, **changes,
-            )  # fmt: skip
+        note_choice(
+            session,
+            MentoringRules.model_validate(values),
+            "mentoring.changed",
+            by=current_viewer(),
+            at=at,
+        )
         session.commit()
         flash(_("Saved. It holds for pairs that begin from now on."))
         return redirect(url_for("mentoring.rules"), 303)

@@ -11,10 +11,10 @@ from wtforms import IntegerField
 from wtforms.validators import InputRequired, NumberRange
 
 from crm.accounts.access import current_viewer, requires
-from crm.accounts.audit import record
+from crm.accounts.audit import note_choice
 from crm.core import clock
 from crm.core.database import db
-from crm.core.district import choose, chosen
+from crm.core.district import chosen
 from crm.core.viewer import Permission, Role, Viewer
 from crm.web import cells, charts
 from crm.web.forms import Form
@@ -126,13 +126,8 @@ def times() -> Any:
         wanted = RequestTimes.model_validate(
             {name: value for name, value in form.data.items() if name != "csrf_token"}
         )
-        changes = choose(session, wanted, at=at)
-        if changes:
+        if note_choice(session, wanted, "request_times.changed", by=current_viewer(), at=at):
             recount(session)
-            record(
-                session, "request_times.changed", kind="setting", key="request_times",
-                by=current_viewer(), at=at, **changes,
-            )  # fmt: skip
         session.commit()
         flash(_("Saved. Every request under way is due by these times now."))
         return redirect(url_for("requests.times"), 303)
