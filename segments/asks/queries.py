@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus, Way
 from crm.core.errors import NotFound
 from crm.core.viewer import Viewer
+from crm.mail.models import Message
 from crm.schools.models import School
 from segments.asks.models import PROMISED, Ask, AskState, Commitment, CommitmentState
 from segments.requests.access import LARGEST_ID, visible_requests
@@ -70,6 +71,13 @@ def commitments_of(
         .order_by(Commitment.starts_at, Commitment.id)
     )
     return session.execute(statement).all()
+
+
+def thanks_of(session: Session, ask_ids: Collection[int]) -> dict[int, Message]:
+    """The letter of thanks to each of these asks, where one was written."""
+    keys = {f"ask:{ask_id}:thanks": ask_id for ask_id in ask_ids}
+    letters = session.scalars(select(Message).where(Message.key.in_(keys))) if keys else ()
+    return {keys[letter.key]: letter for letter in letters}
 
 
 def contact_of(session: Session, alumnus_id: int) -> tuple[str, str]:

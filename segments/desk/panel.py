@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import ngettext
+from flask_babel import gettext, ngettext
 from sqlalchemy.orm import Session
 
 from crm.accounts.looks import saw
 from crm.core.database import db
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
+from crm.mail.facts import GONE
+from crm.mail.history import fate
+from crm.mail.models import Message, MessageState
 from segments.asks.forms import AttendanceForm
 from segments.asks.models import Commitment, CommitmentState
 from segments.asks.panel import OUTCOMES, STATES, TONES
-from segments.asks.queries import asks_of_request, commitments_of, places_left
+from segments.asks.queries import asks_of_request, commitments_of, places_left, thanks_of
 from segments.desk.queries import counts_of_todo, lapsed_promises, progress
 from segments.requests.models import Request, RequestState
 from segments.requests.page import zone_of
@@ -55,14 +58,28 @@ def told(promise: Commitment) -> bool:
     return promise.state is not CommitmentState.CLEARING
 
 
+def thanks_told(letter: Message | None, request: Request, *, why: bool) -> str:
+    """What became of the thanks for a visit; with `why` the reason that a letter did not go."""
+    if request.state is RequestState.THANKED or (letter and letter.state in GONE):
+        return gettext("thanked")
+    if letter is None:
+        return ""
+    if letter.state is MessageState.QUEUED or why:
+        return gettext("thanks: %(fate)s", fate=fate(letter))
+    return gettext("our thanks could not be mailed")
+
+
 def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | None:
     """How far a request has come, who said yes, who was asked, and the next step."""
     session = db.session()
     may_ask = viewer.may(Permission.REQUESTS_ASK)
     may_post = viewer.may(Permission.REQUESTS_CREATE)
     lapsed = lapsed_promises(session, request.id) if may_post else set()
+    rows = commitments_of(session, request.id)
+    letters = thanks_of(session, [row[0].ask_id for row in rows if row[0].thanked_at])
     promises = [
         {
+            "thanks": thanks_told(letters.get(row[0].ask_id), request, why=may_ask),
             "promise": row[0], "person": row[1], "outcome": OUTCOMES[row[0].state],
             "email": row[2] if may_post and told(row[0]) else None,
             "phone": row[3] if may_post and told(row[0]) else None,
@@ -70,7 +87,7 @@ def load(viewer: Viewer, request: Request, at: datetime) -> Mapping[str, Any] | 
             and row[0].starts_at <= at,
             "lapsed": row[0].id in lapsed,
         }
-        for row in commitments_of(session, request.id)
+        for row in rows
     ]  # fmt: skip
     if shown := [p["person"].id for p in promises if p["email"] or p["phone"]]:
         saw("request", shown)

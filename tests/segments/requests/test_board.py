@@ -18,7 +18,7 @@ from crm.accounts.access import viewer_for
 from crm.core import clock
 from crm.core.viewer import SYSTEM, Role
 from crm.mail.delivery import deliver
-from crm.mail.models import Message
+from crm.mail.models import Message, MessageState
 from segments.asks.afterwards import confirm_attendance
 from segments.asks.answers import accept
 from segments.asks.models import Commitment
@@ -183,6 +183,28 @@ def test_a_request_is_thanked_when_the_letter_has_left_or_somebody_says_so(
         assert client.post(f"/requests/{ben_s.id}/thanked").status_code == 409
     session.expire_all()
     assert ben_s.state is RequestState.THANKED
+
+
+def test_a_request_says_whose_thanks_could_not_go(
+    coordinator: FlaskClient, session: Session, make: Make
+) -> None:
+    school = make.school()
+    request = make_request(make, school)
+    ada = make_speaker(make, "Ada", school, email="ada@mail.example")
+    ask(make, request, ada)
+    accept(session, ask_of(session, ada), date_id=dates_of(session, request.id)[0].id, at=make.at)
+    after = dates_of(session, request.id)[0].ends_at + timedelta(days=1)
+    promise = session.scalars(select(Commitment)).one()
+    confirm_attendance(session, promise, attended=True, by=SYSTEM, at=after)
+    session.commit()
+    address = f"/requests/{request.id}"
+    assert "thanks: waits until" in coordinator.get(address).text
+    letter = session.scalars(select(Message).where(Message.key.contains(":thanks"))).one()
+    letter.state, letter.reason = MessageState.SKIPPED, "paused"
+    session.commit()
+    assert "thanks: not sent" in coordinator.get(address).text
+    coordinator.post(f"{address}/thanked")
+    assert "not sent" not in coordinator.get(address).text
 
 
 def test_a_district_s_own_times_hold_for_what_is_under_way(
