@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
@@ -19,6 +19,7 @@ from crm.alumni.models import Alumnus, Schooling
 from crm.core.viewer import SYSTEM
 from crm.schools.models import School
 from segments.asks.models import Ask
+from segments.targeting.cases import Rows, Training
 from segments.targeting.choosing import Answers, log_loss
 from segments.targeting.features import COLUMNS, Matrix
 from segments.targeting.figures import (
@@ -30,9 +31,6 @@ from segments.targeting.figures import (
 )
 from segments.targeting.learning import Learnt, prior
 from segments.targeting.reasons import GROUPS, effects
-
-if TYPE_CHECKING:
-    from segments.targeting.training import Rows, Training
 
 LIST_SHARE = 0.2
 """The length of the list that fairness is shown for: so much of the held-out asks."""

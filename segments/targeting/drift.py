@@ -29,12 +29,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.core.errors import Invalid
+from segments.targeting.cases import training_cases
 from segments.targeting.choosing import Answers, level_for
 from segments.targeting.features import DEFAULT_BASE, Matrix
 from segments.targeting.learning import Learnt
 from segments.targeting.models import PropensityModel
 from segments.targeting.service import loaded
-from segments.targeting.training import training_cases
 
 ENOUGH = 30
 """With fewer answers since the training nothing is said."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from segments.targeting.cases import Training, training_cases
 from segments.targeting.features import COLUMNS, Matrix
 from segments.targeting.figures import auc_interval, figures, rule_chances
 from segments.targeting.learning import Learnt, prior
-from segments.targeting.training import Training, training_cases
 
 
 def evaluate(

@@ -14,9 +14,9 @@ from crm.alumni.models import Way
 from crm.core.extend import Todo
 from crm.core.viewer import Permission, Viewer
 from segments.asks.models import Ask, AskState
+from segments.targeting.cases import ENOUGH_ASKS, ENOUGH_YESES
 from segments.targeting.models import ModelTraining, PropensityModel
 from segments.targeting.service import EVERY_WAY
-from segments.targeting.training import ENOUGH_ASKS, ENOUGH_YESES
 
 SHOWN = 30
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm.alumni.models import Alumnus
 from crm.imports.models import CustomField, CustomKind
 from segments.asks.models import Ask, AskState
-from segments.targeting import evaluation, features, figures, training, trees
+from segments.targeting import cases, evaluation, features, figures, trees
 from segments.targeting.choosing import PENALTIES, Answers, first_penalty
 from segments.targeting.columns import Columns, columns_now, is_protected
 from segments.targeting.features import COLUMNS, Matrix
@@ -151,7 +151,7 @@ def test_without_an_earlier_answer_the_prior_is_what_is_measured(
     assert report["enough_data"] is False
     assert report["model"]["auc"] > 0.8
     assert report["baseline"]["auc"] > 0.8
-    every = training.training_cases(session, until=make.at)
+    every = cases.training_cases(session, until=make.at)
     expected = prior(every.x, columns=every.columns).chances(every.x)
     assert report["model"]["auc"] == roc_auc_score(every.y, expected)
 

@@ -16,6 +16,7 @@ from crm.core.errors import Invalid
 from crm.core.viewer import SYSTEM
 from crm.interactions.models import Mode
 from segments.asks.models import Ask, AskState
+from segments.targeting import cases as learnt_from
 from segments.targeting import evaluation, features, service, training
 from segments.targeting.estimator import PriorShrunkLogistic
 from segments.targeting.reasons import sentences
@@ -128,7 +129,7 @@ def test_a_trained_model_goes_live_and_explains_itself(
 def test_contributions_sum_to_the_logit(
     history: list[Alumnus], make: Make, session: Session
 ) -> None:
-    cases = training.training_cases(session, until=make.at)
+    cases = learnt_from.training_cases(session, until=make.at)
     model = PriorShrunkLogistic(columns=cases.columns).fit(cases.x, cases.y)
     sums = model.contributions(cases.x).sum(axis=1) + model.intercept_
     assert np.allclose(sums, model.decision_function(cases.x))
@@ -152,7 +153,7 @@ def test_a_model_survives_being_stored_and_an_altered_one_is_refused(
     assert record is not None
     record.live = True
     session.flush()
-    cases = training.training_cases(session, until=make.at)
+    cases = learnt_from.training_cases(session, until=make.at)
     fitted = cases.learn()
     loaded = service.live_model(session, "speak")
     assert loaded is not None

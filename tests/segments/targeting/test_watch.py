@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from segments.asks.models import Ask, AskState
-from segments.targeting import drift, service, training
+from segments.targeting import cases, drift, service, training
 from segments.targeting.learning import learn
 from segments.targeting.models import PropensityModel
 from segments.targeting.reasons import effects, sentences
@@ -80,7 +80,7 @@ def live(make: Make, session: Session) -> PropensityModel:
     school = make.school()
     people = [make.alumnus(f"P{n}", school=school, email=None) for n in range(60)]
     x, y, at = invented(600)
-    columns = training.columns_now(session)
+    columns = cases.columns_now(session)
     width = len(columns.names)
     wide = np.hstack([x[:, :30], np.zeros((len(x), width - 30))])
     model = learn(wide, y, at, columns=columns)
