@@ -64,7 +64,9 @@ def thanks_told(letter: Message | None, request: Request, *, why: bool) -> str:
         return gettext("thanked")
     if letter is None:
         return ""
-    if letter.state is MessageState.QUEUED or why:
+    if letter.state is MessageState.QUEUED:
+        return gettext("thanks are on their way")
+    if why:
         return gettext("thanks: %(fate)s", fate=fate(letter))
     return gettext("our thanks could not be mailed")
 

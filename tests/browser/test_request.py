@@ -170,8 +170,10 @@ def test_a_teacher_asks_and_an_alumnus_comes(
     again.get_by_label("A word for them").fill("They loved it")
     assert_fits(again)
     press(again, "Save and thank them")
-    expect(again.locator("main")).to_contain_text("27 pupils")
-    expect(again.locator("main")).to_contain_text("thanked")
+    expect(again.locator("main")).to_contain_text("pupils: 27")
+    expect(again.locator("main")).to_contain_text("thanks are on their way")
     assert post(site) == 1
+    again.reload()
+    expect(again.locator("main")).to_contain_text("pupils: 27 · thanked")
     thanks = letters(made.session, "ada@juniper-mail.example")[-1]
     assert "They loved it" in " ".join(thanks.substitutions.values())

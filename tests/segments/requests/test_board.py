@@ -198,7 +198,7 @@ def test_a_request_says_whose_thanks_could_not_go(
     confirm_attendance(session, promise, attended=True, by=SYSTEM, at=after)
     session.commit()
     address = f"/requests/{request.id}"
-    assert "thanks: waits until" in coordinator.get(address).text
+    assert "thanks are on their way" in coordinator.get(address).text
     letter = session.scalars(select(Message).where(Message.key.contains(":thanks"))).one()
     letter.state, letter.reason = MessageState.SKIPPED, "paused"
     session.commit()
