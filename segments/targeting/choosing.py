@@ -79,13 +79,16 @@ def choose(x: Matrix, y: Answers, columns: Columns | None) -> Chosen:
         return Chosen(first_penalty(len(y)))
     best = min(PENALTIES, key=lambda p: _loss(steps, lambda s: s.logits[f"{p:g}"]))
     linear = f"{best:g}"
-    weights = _weights([s for s in steps if "forest" in s.logits], linear)
+    with_trees = [s for s in steps if "forest" in s.logits]
+    weights = _weights(with_trees, linear)
+    if weights == ALONE:
+        with_trees = steps
 
     def mixed(step: Step) -> Matrix:
         return step.logits[linear] if weights == ALONE else _mixed(step, linear, weights)
 
-    slope = _slope(steps, mixed)
-    return Chosen(best, weights, slope, _shift(steps, mixed, slope))
+    slope = _slope(with_trees, mixed)
+    return Chosen(best, weights, slope, _shift(with_trees, mixed, slope))
 
 
 def _step(

@@ -64,6 +64,11 @@ def test_trees_are_averaged_in_where_they_win_and_left_out_where_not() -> None:
     assert not learn(x, straight, at, columns=WAYS).trees
 
 
+def test_trees_that_only_the_later_step_could_grow_are_judged_on_it_alone() -> None:
+    x, y, at = invented(1500)
+    assert learn(x, y, at, columns=WAYS).trees
+
+
 def test_a_way_with_few_asks_borrows_from_the_rest() -> None:
     x, y, at = invented(1000)
     x[:, WAYS.names.index("way.speak")] = 1.0
