@@ -31,6 +31,7 @@ from crm.core.viewer import SYSTEM
 from crm.interactions.models import Interaction
 from demo.desk import COORDINATOR
 from demo.replay import Replay
+from demo.trial import demo_policies
 from segments.targeting import service as targeting
 from segments.targeting import training
 
@@ -192,9 +193,12 @@ def serve(app: Flask, port: int, counts: dict[str, Any]) -> None:
         )
         show({**counts, "address": address}, as_json=False)
 
+    # Months of a made-up past go in the first night: no news to whoever looks at a demo.
+    logging.getLogger("crm.rights.retention").setLevel(logging.WARNING)
     operations.run(app, port=port, web=True, worker=True, clock=True, announce=announce)
 
 
 def init_app(app: Flask) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.cli.add_command(demo)
+    app.cli.add_command(demo_policies)

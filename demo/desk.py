@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, select
 
@@ -16,12 +16,13 @@ from crm.interactions.models import Interaction, Mode
 from crm.mail.delivery import deliver
 from crm.mail.models import Message, MessageState
 from crm.schools.models import School
-from demo.people import FIELDS, WAYS
+from demo.people import ASKED_FOR, FIELDS, WAYS, ZONE
 from demo.readers import Read
-from demo.truth import AskFacts, answer
+from demo.truth import COMES, LATELY, YEAR, AskFacts, answer
 from segments.asks import answers
 from segments.asks.afterwards import confirm_attendance
 from segments.asks.models import Ask, AskState, Commitment, CommitmentState
+from segments.clearance.rules import months_after
 from segments.clearance.service import record_clearance
 from segments.desk.advance import advance
 from segments.mentoring.daily import advance_pairs
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from demo.replay import Replay
 
 COORDINATOR = "coordinator@riverbend.example"
-ZONE = ZoneInfo("America/New_York")
 ROUNDS = tuple(timedelta(days=days) for days in (0, 8))
 REQUESTS_A_STEP = 3.6
 """For each 5,000 people."""
@@ -54,6 +54,7 @@ class Desk:
         self.numbers: dict[int, str | None] = {}
         self.teachers: dict[int, Viewer] = {}
         self.seen: set[int] = set()
+        self.checked_until: dict[int, date] = {}
 
     def begin(self, at: datetime) -> None:
         """The district's staff: a coordinator, a liaison a cluster, a teacher a school."""
@@ -117,7 +118,7 @@ class Desk:
         expected = REQUESTS_A_STEP * max(0.4, self.replay.count / 5000)
         for _ in range(int(expected) + (random.random() < expected % 1)):
             school = random.choice(self.schools)
-            way = random.choices(WAYS, (0.4, 0.16, 0.14, 0.14, 0.1, 0.06))[0]
+            way = random.choices(WAYS, ASKED_FOR)[0]
             subject = random.choice([subject for _jobs, subject, _share in FIELDS.values()])
             level = {"high": GradeBand.G9_12, "middle": GradeBand.G6_8}.get(
                 school.level, GradeBand.K_5
@@ -155,7 +156,7 @@ class Desk:
             facts = AskFacts(
                 way=ask.way_key, own_school=self.numbers[request.school_id] == person.school.nces_id,
                 subject=request.subject_key, virtual=request.place is Place.VIRTUAL,
-                helped_lately=bool(helped), asks_last_year=asks_before - 1,
+                helped_lately=bool(helped), asks_last_year=asks_before - 1, month=at.month,
             )  # fmt: skip
             said = answer(random, person, facts)
             if said == "accepted":
@@ -170,11 +171,11 @@ class Desk:
         """Asks that arrived and wait, with how often the person was asked and helped lately."""
         earlier, deed = Ask.__table__.alias("earlier"), Interaction
         asked = select(func.count()).where(
-            earlier.c.alumnus_id == Ask.alumnus_id, earlier.c.asked_at > at - timedelta(days=365)
+            earlier.c.alumnus_id == Ask.alumnus_id, earlier.c.asked_at > at - YEAR
         )
         helped = select(func.count()).where(
             deed.alumnus_id == Ask.alumnus_id, deed.mode == Mode.VOLUNTEER,
-            deed.occurred_at > at - timedelta(days=548),
+            deed.occurred_at > at - LATELY,
         )  # fmt: skip
         arrived = and_(
             Message.origin == func.concat("ask:", Ask.id), Message.state == MessageState.ACCEPTED
@@ -197,19 +198,30 @@ class Desk:
             if random.random() < 0.08:
                 continue  # Some teachers never say how it went; the desk reminds them.
             confirm_attendance(
-                session, commitment, attended=random.random() < 0.93, pupils=request.pupils,
+                session, commitment, attended=random.random() < COMES, pupils=request.pupils,
                 by=self.teachers[request.school_id], at=at,
             )  # fmt: skip
 
     def clear(self, offered: list[Read], at: datetime) -> None:
         """Most of those who offer help are cleared to work with pupils under supervision."""
+        day = at.astimezone(ZONE).date()
         for mail in offered:
             if self.replay.random.random() < 0.7:
-                record_clearance(
-                    self.replay.session,
-                    mail.alumnus_id,
-                    level=2,
-                    granted_on=at.astimezone(ZONE).date(),
-                    by=SYSTEM,
-                    at=at,
-                )
+                self._check(mail.alumnus_id, day, at)
+
+    def check(self, came: Iterable[tuple[str, datetime]], at: datetime) -> None:
+        """Those who came to a class were checked just before (by their number)."""
+        ids = {person.student_number: id_ for id_, person in self.replay.people.items()}
+        for number, moment in came:
+            if number in ids:
+                self._check(ids[number], moment.astimezone(ZONE).date() - timedelta(days=3), at)
+
+    def _check(self, alumnus_id: int, day: date, at: datetime) -> None:
+        """A check of the background, unless an earlier one holds, or this one is over already."""
+        today = at.astimezone(ZONE).date()
+        if day < self.checked_until.get(alumnus_id, day) or months_after(day, 24) <= today:
+            return
+        held = record_clearance(
+            self.replay.session, alumnus_id, level=2, granted_on=day, by=SYSTEM, at=at
+        )
+        self.checked_until[alumnus_id] = held.expires_on

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 from anyascii import anyascii
 
@@ -104,6 +105,9 @@ TOWNS = (
     ("Farview", "00699"),
 )
 WAYS = ("speak", "mentor", "job_shadow", "judge", "tutor", "host")
+ASKED_FOR = (0.4, 0.16, 0.14, 0.14, 0.1, 0.06)
+"""How often schools ask for each of `WAYS`."""
+ZONE = ZoneInfo("America/New_York")
 
 
 @dataclass

@@ -1,9 +1,9 @@
-"""Four ways to choose whom to ask, lived through on the demo district with the truth known.
+"""Ways to choose whom to ask, lived through on the demo district with the truth known.
 
-Each policy lives through the same year from the same day on: the same requests on the same days,
+Each policy lives through the same months from the same day on: the same requests on the same days,
 the same rules of who may be asked (`send_wave`), the same holds, the same answers by
-`demo.truth` (a person says the same to the same request, whoever asks). Only the choice differs;
-ours is the desk's own code. Everything is rolled back.
+`demo.truth` (a person says the same to the same request, whoever asks, and takes the same time).
+Only the choice differs; ours is the desk's own code. Whoever calls rolls back.
 """
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from random import Random
 from statistics import median
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import ExternalId
-from crm.core.district import chosen
+from crm.core.database import among
+from crm.core.district import choose, chosen
 from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import SYSTEM
 from crm.interactions.models import Interaction, Mode
 from crm.schools.models import School
-from demo.people import FIELDS, WAYS, Person
-from demo.truth import AskFacts, chance_of_yes
+from demo.people import ASKED_FOR, FIELDS, WAYS, ZONE, Person
+from demo.truth import LATELY, SAYS_NO, YEAR, AskFacts, chance_of_yes
 from segments.asks import answers
 from segments.asks.models import Ask, AskState
 from segments.asks.queries import places_left
 from segments.asks.service import Pick, expire_holds, send_wave
 from segments.desk.choices import Asking
 from segments.desk.match import candidates, match
-from segments.desk.planning import usual_share
+from segments.desk.planning import USUAL_DELAY
 from segments.desk.together import propose
 from segments.desk.waves import plan_wave, timing
 from segments.requests.draft import Draft, Slot
@@ -42,7 +43,6 @@ from segments.requests.models import Place, Request
 from segments.requests.queries import dates_of
 from segments.requests.service import ASKABLE, approve, create_request
 
-ZONE = ZoneInfo("America/New_York")
 STEP = timedelta(days=3)
 AHEAD = 18
 Choose = Callable[[Session, Sequence[Request], datetime], None]
@@ -50,33 +50,38 @@ Choose = Callable[[Session, Sequence[Request], datetime], None]
 
 @dataclass
 class Outcome:
-    """What a policy came to. Shares are 0 to 1; schools by id, places filled of places."""
+    """What a policy came to. Shares are 0 to 1; schools by NCES id, places filled of places."""
 
-    asks: int = 0
-    yeses: int = 0
+    asks: Counter[str] = field(default_factory=Counter)
+    chosen: dict[str, list[int]] = field(default_factory=dict)
     places: int = 0
     filled: int = 0
-    days: list[int] = field(default_factory=list)
-    schools: dict[int, list[int]] = field(default_factory=dict)
+    days: list[float] = field(default_factory=list)
+    schools: dict[str, list[int]] = field(default_factory=dict)
     asked: Counter[int] = field(default_factory=Counter)
 
     def row(self) -> dict[str, float]:
-        """The figures of a report."""
-        rates = [filled / places for filled, places in self.schools.values()]
+        """The figures of a report; days are those until the last place of a request was taken."""
+        total = sum(self.asks.values())
         counts = sorted(self.asked.values(), reverse=True)
         tenth = counts[: max(1, round(len(counts) / 10))]
         return {
-            "asks": self.asks, "places": self.places, "filled": self.filled / self.places,
-            "yes_rate": self.yeses / max(1, self.asks),
-            "asks_per_filled": self.asks / max(1, self.filled),
-            "median_days": median(self.days) if self.days else 0,
-            "lowest_school": min(rates), "highest_school": max(rates),
-            "busiest_tenth": sum(tenth) / max(1, self.asks), "people_asked": len(self.asked),
+            "asks": total, "places": self.places, "filled": self.filled / max(1, self.places),
+            "asks_per_filled": total / max(1, self.filled),
+            "median_days": median(self.days) if self.days else 0.0,
+            "busiest_tenth": sum(tenth) / max(1, total), "people_asked": len(self.asked),
+            "no_answer": self.asks[AskState.NONE] / max(1, total),
+            **{f"yes_{how}": yes / n for how, (n, yes) in self.chosen.items()},
         }  # fmt: skip
 
 
-def ours(session: Session, requests: Sequence[Request], at: datetime) -> None:
-    """The desk: waves that suffice, all requests solved together."""
+def ours(
+    session: Session, requests: Sequence[Request], at: datetime, *, explore: float | None = None
+) -> None:
+    """The desk: waves that suffice, all requests solved together; `explore` is drawn by lot."""
+    if explore is not None:
+        wanted = chosen(session, Asking).model_copy(update={"explore": explore})
+        choose(session, wanted, at=at)
     by_id = {request.id: request for request in requests}
     for proposal in propose(session, requests, at=at):
         _send(session, by_id[proposal.request_id], proposal.picks, at)
@@ -104,7 +109,8 @@ def blast(session: Session, requests: Sequence[Request], at: datetime) -> None:
 
 
 POLICIES: dict[str, Choose] = {
-    "ours": ours, "first come": first_come, "top score": top_score, "blast": blast,
+    "ours": ours, "ours, nobody drawn": partial(ours, explore=0.0), "first come": first_come,
+    "top score": top_score, "blast": blast,
 }  # fmt: skip
 
 
@@ -113,7 +119,7 @@ def _serial(session: Session, request: Request, at: datetime, *, by_chance: bool
     ranked = found.ranked
     if by_chance:
         ranked = replace(ranked, order=np.argsort(-ranked.chance, kind="stable"))
-    asking = chosen(session, Asking).model_copy(update={"near_first": False})
+    asking = Asking(near_first=False, explore=0.0)
     time_left = timing(session, request.way_key, at, [d.starts_at for d in found.need.dates])
     places = places_left(session, request)
     wave = plan_wave(ranked, places, time_left, asking, seed="")
@@ -131,7 +137,7 @@ def _send(session: Session, request: Request, picks: Sequence[Pick], at: datetim
 
 
 def simulate(
-    session: Session, people: Sequence[Person], choose: Choose, *, at: datetime, days: int,
+    session: Session, people: Sequence[Person], policy: Choose, *, at: datetime, days: int,
     seed: int, every: float,
 ) -> Outcome:  # fmt: skip
     """Live through so many days; `every` is how many requests are posted a step of three days."""
@@ -139,34 +145,34 @@ def simulate(
     known = dict(session.execute(numbers).all())
     by_id = {known[p.student_number]: p for p in people if p.student_number in known}
     schools = {s.id: s for s in session.scalars(select(School).order_by(School.id))}
-    random, outcome = Random(seed), Outcome()
-    posted: list[Request] = []
-    nces = {key: school.nces_id for key, school in schools.items()}
+    nces = {key: str(school.nces_id) for key, school in schools.items()}
+    random, posted = Random(seed), list[Request]()
     for _ in range(days // STEP.days):
-        posted += _post(session, random, list(schools.values()), at, every)
+        posted += _post(session, random, list(schools.values()), at, every, len(posted))
         waiting = [r for r in posted if r.state in ASKABLE and places_left(session, r) > 0]
-        choose(session, waiting, at)
+        policy(session, waiting, at)
         at += STEP
         _answer(session, by_id, nces, at, seed)
         expire_holds(session, at)
         session.flush()
-    _count(session, outcome, posted)
-    return outcome
+    return _counted(session, posted, nces)
 
 
 def _post(
     session: Session, random: Random, schools: Sequence[School], at: datetime, every: float,
+    before: int,
 ) -> list[Request]:  # fmt: skip
     """Requests of this step; some schools ask for much more than others."""
-    found = []
+    found: list[Request] = []
     for _ in range(int(every) + (random.random() < every % 1)):
         school = random.choices(schools, [1 + n % 4 for n in range(len(schools))])[0]
-        way = random.choices(WAYS, (0.4, 0.16, 0.14, 0.14, 0.1, 0.06))[0]
+        way = random.choices(WAYS, ASKED_FOR)[0]
         subject = random.choice([subject for _jobs, subject, _share in FIELDS.values()])
         day: date = (at + timedelta(days=AHEAD)).date()
-        begins = datetime.combine(day, time(10, 0), ZONE)
+        begins = datetime.combine(day, time(9 + random.randrange(6)), ZONE)
         draft = Draft(
             school_id=school.id, way_key=way, subject_key=subject, pupils=25,
+            title=f"Request {before + len(found)}",
             slots=(Slot(begins, begins + timedelta(hours=1)),), places=random.choice((1, 1, 2)),
             place=Place.VIRTUAL if random.random() < 0.2 else Place.SCHOOL,
         )  # fmt: skip
@@ -178,59 +184,66 @@ def _post(
 
 
 def _answer(
-    session: Session, people: dict[int, Person], nces: dict[int, str | None], at: datetime,
-    seed: int,
-) -> None:  # fmt: skip
-    """Whoever was asked says yes in time, says no, or nothing; the same for every policy."""
+    session: Session, people: dict[int, Person], nces: dict[int, str], at: datetime, seed: int
+) -> None:
+    """Whoever was asked says yes in time, says no, or nothing; in the order of their answers."""
     waiting = select(Ask, Request).join(Request, Request.id == Ask.request_id)
     waiting = waiting.where(Ask.state == AskState.OPEN).order_by(Ask.id)
-    for ask, request in session.execute(waiting).all():
-        person = people.get(ask.alumnus_id)
-        first = next(iter(dates_of(session, request.id)), None)
-        if person is None or first is None or ask.state is not AskState.OPEN:
-            continue
-        key = f"{seed}:{request.created_at}:{request.title}:{request.pupils}:{ask.alumnus_id}"
-        draw = Random(key)
+    rows = [(ask, request) for ask, request in session.execute(waiting) if ask.alumnus_id in people]
+    helped, asked = _lately(session, [ask.alumnus_id for ask, _request in rows], at)
+    said: list[tuple[datetime, Ask, Request, bool]] = []
+    for ask, request in rows:
+        person, draw = people[ask.alumnus_id], Random(f"{seed}:{request.title}:{ask.alumnus_id}")
         facts = AskFacts(
             way=ask.way_key, own_school=nces[request.school_id] == person.school.nces_id,
             subject=request.subject_key, virtual=request.place is Place.VIRTUAL,
-            helped_lately=_helped(session, ask, at), asks_last_year=_asked(session, ask, at) - 1,
+            helped_lately=ask.alumnus_id in helped,
+            asks_last_year=asked[ask.alumnus_id] - 1, month=ask.asked_at.month,
         )  # fmt: skip
         yes = draw.random() < chance_of_yes(person, facts)
-        if yes and draw.random() < usual_share(STEP) and first.starts_at > at:
-            answers.accept(session, ask, date_id=first.id, at=at)
-        elif not yes and draw.random() < 0.55:
-            answers.decline(session, ask, how="no", at=at)
+        if yes or (not person.silent and draw.random() < SAYS_NO):
+            answered = ask.asked_at + draw.expovariate(np.log(2)) * USUAL_DELAY
+            said.append((answered, ask, request, yes))
+    for moment, ask, request, yes in sorted(said, key=lambda one: (one[0], one[1].id)):
+        held = ask.expires_at is not None and moment < ask.expires_at
+        if held and moment < at and ask.state is AskState.OPEN:
+            if yes:
+                first = dates_of(session, request.id)[0]
+                answers.accept(session, ask, date_id=first.id, at=moment)
+            else:
+                answers.decline(session, ask, how="no", at=moment)
 
 
-def _helped(session: Session, ask: Ask, at: datetime) -> bool:
-    deeds = select(func.count()).where(
-        Interaction.alumnus_id == ask.alumnus_id, Interaction.mode == Mode.VOLUNTEER,
-        Interaction.occurred_at > at - timedelta(days=548),
+def _lately(session: Session, people: Sequence[int], at: datetime) -> tuple[set[int], Counter[int]]:
+    """Who of these helped lately, and how often each was asked in a year."""
+    deeds = select(Interaction.alumnus_id).where(
+        among(Interaction.alumnus_id, people), Interaction.mode == Mode.VOLUNTEER,
+        Interaction.occurred_at > at - LATELY,
     )  # fmt: skip
-    return bool(session.scalar(deeds))
+    asks = select(Ask.alumnus_id, func.count()).where(
+        among(Ask.alumnus_id, people), Ask.asked_at > at - YEAR
+    )
+    counts = session.execute(asks.group_by(Ask.alumnus_id)).all()
+    return set(session.scalars(deeds)), Counter(dict(counts))
 
 
-def _asked(session: Session, ask: Ask, at: datetime) -> int:
-    year = Ask.asked_at > at - timedelta(days=365)
-    asks = select(func.count()).where(Ask.alumnus_id == ask.alumnus_id, year)
-    return int(session.scalar(asks) or 0)
-
-
-def _count(session: Session, outcome: Outcome, posted: Sequence[Request]) -> None:
+def _counted(session: Session, posted: Sequence[Request], nces: dict[int, str]) -> Outcome:
+    outcome = Outcome()
     for request in posted:
-        left = places_left(session, request)
-        school = outcome.schools.setdefault(request.school_id, [0, 0])
-        school[0] += request.places - left
+        taken = request.places - places_left(session, request)
+        school = outcome.schools.setdefault(nces[request.school_id], [0, 0])
+        school[0] += taken
         school[1] += request.places
         outcome.places += request.places
-        outcome.filled += request.places - left
+        outcome.filled += taken
         asks = session.scalars(select(Ask).where(Ask.request_id == request.id)).all()
-        outcome.asks += len(asks)
+        outcome.asks.update(ask.state.value for ask in asks)
         outcome.asked.update(ask.alumnus_id for ask in asks)
-        yeses = sorted(
-            a.answered_at for a in asks if a.state is AskState.ACCEPTED and a.answered_at
-        )
-        outcome.yeses += len(yeses)
-        if not left and yeses:
-            outcome.days.append((yeses[-1] - request.created_at).days)
+        for ask in asks:
+            tally = outcome.chosen.setdefault(ask.chosen_by, [0, 0])
+            tally[0] += ask.state is not AskState.RELEASED
+            tally[1] += ask.state is AskState.ACCEPTED
+        yeses = [a.answered_at for a in asks if a.state is AskState.ACCEPTED and a.answered_at]
+        if taken == request.places:
+            outcome.days.append((max(yeses) - request.created_at) / timedelta(days=1))
+    return outcome

@@ -25,6 +25,7 @@ from crm.mail.content import Variant, ship_all
 from demo import files, readers
 from demo.desk import Desk
 from demo.events import Events
+from demo.lists import Lists
 from demo.people import Person, population
 from lifecycle.campaigns import service as campaigns
 from lifecycle.engine.service import advance
@@ -102,6 +103,7 @@ class Replay:
         self.pending: list[readers.Telling] = []
         self.desk = Desk(self)
         self.events = Events(self)
+        self.lists = Lists(self)
 
     @property
     def step(self) -> timedelta:
@@ -148,6 +150,7 @@ class Replay:
         for path in sorted(Path(self.app.root_path, "journeys").glob("*.yaml")):
             journeys.publish(self.session, path.read_text(), name=path.name, by=SYSTEM, at=at)
         self.desk.begin(at)
+        self.lists.begin(at)
 
     @staticmethod
     def _newest_class(day: date) -> int:
@@ -164,6 +167,7 @@ class Replay:
     def _live(self, at: datetime) -> None:
         """Ten weeks: files, answers to what came before, then what goes out next."""
         self._rosters(at)
+        self.lists.live(at)
         self._react(at)
         self.desk.open(at)
         self._mailings(at)

@@ -35,6 +35,9 @@ class AskingForm(Form):
     near_first = BooleanField(
         lazy_gettext("Ask the own school’s people before the cluster’s and the district’s")
     )
+    explore = IntegerField(
+        lazy_gettext("Asks given by draw, in percent"), [InputRequired(), NumberRange(0, 25)]
+    )
 
 
 @settings.route("/settings/asking", methods=["GET", "POST"])
@@ -45,12 +48,12 @@ def asking() -> Any:
     now = chosen(session, Asking)
     form = AskingForm(
         target=round(now.target * 100), fairness=round(now.fairness * 100),
-        near_first=now.near_first,
+        near_first=now.near_first, explore=round(now.explore * 100),
     )  # fmt: skip
     if form.validate_on_submit():
         wanted = Asking(
             target=(form.target.data or 0) / 100, fairness=(form.fairness.data or 0) / 100,
-            near_first=bool(form.near_first.data),
+            near_first=bool(form.near_first.data), explore=(form.explore.data or 0) / 100,
         )  # fmt: skip
         audit.note_choice(session, wanted, "asking.changed", by=current_viewer(), at=at)
         session.commit()

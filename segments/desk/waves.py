@@ -34,8 +34,6 @@ from segments.requests.models import Request
 SHOWN = 30
 CONSIDERED = 200
 """Of the ranked, the best so many are planned with."""
-EXPLORE = 0.1
-"""The share of a wave drawn at random from those whom the rank would not reach."""
 LATEST, STRENGTH = 500, 20
 """How many yeses tell how fast people answer, and how many the usual delay counts for."""
 
@@ -74,9 +72,9 @@ class Suggestion:
     plan: Plan
 
 
-def explored(size: int, seed: str) -> int:
-    """How many of a wave are drawn: a tenth on average, decided by the seed and not by luck."""
-    whole, part = divmod(size * EXPLORE, 1)
+def explored(size: int, seed: str, *, share: float) -> int:
+    """How many of a wave are drawn: its share on average, decided by the seed and not by luck."""
+    whole, part = divmod(size * share, 1)
     draw = int(hashlib.sha256(seed.encode()).hexdigest()[:12], 16) / 16**12
     return int(whole) + (draw < part)
 
@@ -124,7 +122,7 @@ def plan_wave(
     if size is None:
         size = wave_size(chances, places, within, target)
     size = min(size, len(rows))
-    drawn = explored(size, seed) if found.eligible > size else 0
+    drawn = explored(size, seed, share=asking.explore) if found.eligible > size else 0
     best = rows[: size - drawn]
     kept = set(best)
     lots = [row for row in found.turns[: size + drawn].tolist() if row not in kept][:drawn]

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Interval, case, func, literal, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from crm.core.database import UTCDateTime
@@ -72,10 +84,15 @@ def move(session: Session, request: Request, state: RequestState, *, at: datetim
 def time_it(session: Session, request: Request) -> None:
     """Set when the present state of a request is due, from its dates as they stand."""
     session.flush()
-    due, warn = due_times(chosen(session, RequestTimes))
-    row = session.execute(select(due, warn).where(Request.id == request.id)).one()
-    request.due_at, request.warn_at = row
+    statement = _times_of(chosen(session, RequestTimes), request_extensions().visit_ends)
+    request.due_at, request.warn_at = session.execute(statement, {"id": request.id}).one()
     session.flush()
+
+
+@lru_cache(maxsize=8)
+def _times_of(times: RequestTimes, _visit_ends: object) -> Select[Any, Any]:
+    """The due times of one request; putting the statement together costs more than asking it."""
+    return select(*due_times(times)).where(Request.id == bindparam("id"))
 
 
 def recount(session: Session) -> None:

@@ -31,5 +31,7 @@ def test_every_policy_meets_the_same_requests_and_blasting_asks_most(
         rows[name] = found.row()
         session.rollback()
     assert rows["ours"]["places"] == rows["blast"]["places"] >= 3
+    assert 0 < rows["ours"]["filled"] <= 1
+    assert rows["ours"]["median_days"] > 0
     assert 0 < rows["ours"]["asks"] < rows["blast"]["asks"]
     assert session.scalar(select(func.count()).select_from(Ask)) == 0

@@ -105,7 +105,7 @@ TAUGHT: dict[str, dict[str, Any]] = {
         "place": "Gym",
         "place_for": "",
     },
-    "asking.asking": {"target": "80", "fairness": "100", "near_first": "y"},
+    "asking.asking": {"target": "80", "fairness": "100", "near_first": "y", "explore": "10"},
     "imports.upload": {"file": ("Name,Grad Year\nAda,2001\n", "new.csv")},
     "journeys.control_group": {"percent": "5"},
     "journeys.publish": {"text": WELCOME.replace("Welcome", "Welcome again")},

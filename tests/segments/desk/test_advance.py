@@ -157,7 +157,7 @@ def test_what_the_district_chooses_sizes_the_waves(
             make.interaction(person, days_ago=100 * k)
     session.commit()
     usual = suggest(session, request, at=make.at, counted=False)
-    sent = {"target": "50", "fairness": "0", "near_first": "y"}
+    sent = {"target": "50", "fairness": "0", "near_first": "y", "explore": "10"}
     assert coordinator.post("/settings/asking", data=sent).status_code == 303
     session.expire_all()
     bold = suggest(session, request, at=make.at, counted=False)

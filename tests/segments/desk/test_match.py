@@ -100,10 +100,10 @@ def test_an_empty_district_is_an_honest_answer(session: Session, make: Make) -> 
 
 
 def test_a_tenth_of_all_places_in_waves_is_drawn() -> None:
-    drawn = sum(explored(5, f"{n}:1") for n in range(2000))
+    drawn = sum(explored(5, f"{n}:1", share=0.1) for n in range(2000))
     assert 900 < drawn < 1100
-    assert explored(5, "7:1") == explored(5, "7:1")
-    assert explored(30, "7:1") == 3
+    assert explored(5, "7:1", share=0.1) == explored(5, "7:1", share=0.1)
+    assert explored(30, "7:1", share=0.1) == 3
 
 
 def test_those_drawn_are_recorded_with_their_chance(session: Session, make: Make) -> None:
