@@ -24,6 +24,7 @@ def test_the_page_shows_the_card_and_lets_the_prior_speak_again(
     page = browser.get("/settings/model").text
     assert "How good model 1 is" in page
     assert "Chance said and yeses seen" in page
+    assert "<b>School:</b> no group has 300 answers of its own." in page
     assert browser.post("/settings/model/take-back", data={"way": "*"}).status_code == 303
     session.expire_all()
     assert session.scalars(select(PropensityModel.live)).all() == [False]
