@@ -76,12 +76,11 @@ class Outcome:
 
 
 def ours(
-    session: Session, requests: Sequence[Request], at: datetime, *, explore: float | None = None
-) -> None:
-    """The desk: waves that suffice, all requests solved together; `explore` is drawn by lot."""
-    if explore is not None:
-        wanted = chosen(session, Asking).model_copy(update={"explore": explore})
-        choose(session, wanted, at=at)
+    session: Session, requests: Sequence[Request], at: datetime, **choice: float
+) -> None:  # fmt: skip
+    """The desk: waves that suffice, all requests solved together; `choice` as of `Asking`."""
+    if choice:
+        choose(session, chosen(session, Asking).model_copy(update=choice), at=at)
     by_id = {request.id: request for request in requests}
     for proposal in propose(session, requests, at=at):
         _send(session, by_id[proposal.request_id], proposal.picks, at)
@@ -109,8 +108,9 @@ def blast(session: Session, requests: Sequence[Request], at: datetime) -> None:
 
 
 POLICIES: dict[str, Choose] = {
-    "ours": ours, "ours, nobody drawn": partial(ours, explore=0.0), "first come": first_come,
-    "top score": top_score, "blast": blast,
+    "ours": ours, "ours, nobody drawn": partial(ours, explore=0.0),
+    "ours, turns not counted": partial(ours, explore=0.0, fairness=0.0),
+    "first come": first_come, "top score": top_score, "blast": blast,
 }  # fmt: skip
 
 
