@@ -80,6 +80,12 @@ def public(view: F) -> F:
     return view
 
 
+def reads(view: F) -> F:
+    """Mark a route that only reads: its statements are no transaction together."""
+    view.reads = True  # type: ignore[attr-defined]
+    return view
+
+
 def current_viewer() -> Viewer:
     """Who is looking in this request; raises `NotAllowed` for nobody."""
     if not current_user.is_authenticated:

@@ -18,7 +18,7 @@ from crm.accounts.access import role_changes, viewer_for
 from crm.accounts.models import SecondFactor, StaffSession, User
 from crm.core import clock
 from crm.core.application import current_settings
-from crm.core.database import db
+from crm.core.database import db, each_by_itself, values_of
 from crm.core.viewer import Role, Viewer
 
 LIFETIME = timedelta(days=14)
@@ -116,7 +116,7 @@ def start_session(
 
 def load_session(session: Session, token: str, *, at: datetime) -> SignedIn | None:
     """The account behind a token, unless the session or the account has ended."""
-    row = session.execute(BY_TOKEN, {"digest": digest(token), "half": False}).one_or_none()
+    row = values_of(session, BY_TOKEN, {"digest": digest(token), "half": False}).one_or_none()
     if row is None or row.expires_at <= at or row.seen_at <= at - IDLE:
         return None
     return SignedIn(
@@ -178,6 +178,8 @@ def init_app(app: Flask) -> None:
         # First thing in a request, so that this commit carries nothing else.
         if request.endpoint in OPEN_FILES or "_user_id" not in cookie:
             return
+        if getattr(app.view_functions.get(request.endpoint or ""), "reads", False):
+            each_by_itself(db.session())
         at = clock.now()
         if current_user.is_authenticated and current_user.seen_at < at - NOTE_EVERY:
             note_seen(db.session(), current_user.session_id, at=at)

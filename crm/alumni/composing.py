@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from crm.accounts.access import current_viewer, requires
+from crm.accounts.access import current_viewer, reads, requires
 from crm.accounts.routes import same_site
 from crm.alumni.building import board_from, board_of, pressed, text_of, views
 from crm.alumni.search import compose
@@ -27,6 +27,7 @@ def here() -> QueryContext:
 
 
 @bp.get("/complete")
+@reads
 @requires(Permission.PEOPLE_VIEW)
 def completion() -> dict[str, Any]:
     """Fields or values that may stand where the caret does (`at`, a character of `q`), as JSON."""
@@ -37,6 +38,7 @@ def completion() -> dict[str, Any]:
 
 
 @bp.get("/preview")
+@reads
 @requires(Permission.PEOPLE_VIEW)
 def preview() -> str:
     """Whom a query means in words, how many they are, and the first few; or what is wrong."""

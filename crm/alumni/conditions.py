@@ -45,6 +45,7 @@ from crm.alumni.models import (
 )
 from crm.alumni.names import fold
 from crm.alumni.places import clusters_named, schools_named
+from crm.core.database import values_of
 from crm.core.errors import Invalid
 from crm.core.extend import FieldMatch, QueryContext
 from crm.query.conditions import between
@@ -193,9 +194,10 @@ def filled(column: Column) -> Callable[[], Condition]:
 def choices_of(table: type[Way] | type[Subject]) -> Callable[[Session], Mapping[str, Any]]:
     """The ways or subjects by key, in their shown order."""
 
+    every = select(table.key, table.label).order_by(table.position, table.key)
+
     def load(session: Session) -> Mapping[str, Any]:
-        rows = session.execute(select(table.key, table.label).order_by(table.position, table.key))
-        return {row.key: row.label for row in rows}
+        return {row.key: row.label for row in values_of(session, every)}
 
     return load
 

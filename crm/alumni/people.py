@@ -33,7 +33,7 @@ from crm.alumni.models import (
     Way,
 )
 from crm.alumni.names import full_name
-from crm.core.database import UNPREPARED
+from crm.core.database import UNPREPARED, values_of
 from crm.core.extend import ListColumn, extensions
 from crm.query import Compiled, count_up_to, up_to
 from crm.schools.models import School
@@ -81,7 +81,7 @@ def people_page(
         ("page", bool(place), size, *(column.key for column in columns)),
         lambda: _statement(compiled, bool(place), size, columns),
     )
-    rows = session.execute(lines, dict(zip(BOUNDS, place, strict=False))).all()
+    rows = values_of(session, lines, dict(zip(BOUNDS, place, strict=False))).all()
     count = rows[0][-1] if rows else 0
     if after and not rows:
         count = count_up_to(session, compiled, COUNTED + 1)[0]

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from crm.accounts.access import current_viewer, requires
+from crm.accounts.access import current_viewer, reads, requires
 from crm.accounts.looks import saw
 from crm.alumni import people, service
 from crm.alumni.access import load_alumnus, sees_contact
@@ -30,6 +30,7 @@ bp = Blueprint("people", __name__, url_prefix="/people")
 
 
 @bp.get("")
+@reads
 @requires(Permission.PEOPLE_VIEW)
 def index() -> tuple[str, int]:
     """The people whom a query means; only the table for a script that asks while one types."""
@@ -45,6 +46,7 @@ def index() -> tuple[str, int]:
 
 
 @bp.get("/count")
+@reads
 @requires(Permission.PEOPLE_VIEW)
 def count() -> tuple[dict[str, Any], int]:
     """How many people a query means, up to 10,000, as JSON; or `error` with its place."""

@@ -18,9 +18,11 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    CursorResult,
     DateTime,
     Dialect,
     Engine,
+    Executable,
     ForeignKey,
     FromClause,
     Identity,
@@ -120,6 +122,27 @@ def _unprepared(cursor: Any, statement: str, parameters: Any, context: Any) -> b
         return False
     cursor.execute(statement, parameters, prepare=False)
     return True
+
+
+def each_by_itself(session: Session) -> None:
+    """Let every statement of a session that only reads be a transaction of its own.
+
+    Pages read committed rows either way; that nothing is begun and ended saves two ways to the
+    server and back. A commit ends it; a session that has begun something, or lives on a connection
+    of somebody else's, goes on as it is.
+    """
+    if not session.in_transaction() and isinstance(session.get_bind(), Engine):
+        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+
+
+def values_of(
+    session: Session, statement: Executable, values: Mapping[str, Any] | None = None
+) -> CursorResult[Any]:
+    """The rows of a statement that asks for columns, past what the session does for objects.
+
+    Nothing is flushed before. It saves a quarter of a millisecond: for what every page asks.
+    """
+    return session.connection().execute(statement, values)
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})

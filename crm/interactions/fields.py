@@ -25,9 +25,7 @@ Condition = ColumnElement[bool]
 
 def happened(*conditions: Condition) -> Condition:
     """Has an interaction such as this that a person, not a machine, took part in."""
-    return exists().where(
-        Interaction.alumnus_id == Alumnus.id, Interaction.machine.is_(False), *conditions
-    )
+    return exists().where(Interaction.alumnus_id == Alumnus.id, ~Interaction.machine, *conditions)
 
 
 def _kind(name: str, context: QueryContext, *, dotted: str = "") -> str:
@@ -119,7 +117,7 @@ DID = QueryRows(
         flag("has:hours", _("Hours are known"), lambda: Interaction.hours.is_not(None)),
         flag("has:amount", _("Amount is known"), lambda: Interaction.amount.is_not(None)),
     ],
-    belongs=lambda: (Interaction.machine.is_(False),), default="kind",
+    belongs=lambda: (~Interaction.machine,), default="kind",
     totals=(
         times(_("How many")),
         QueryTotal("hours_sum", _("Hours in all"), FieldKind.AMOUNT,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from crm.core.database import UNPREPARED
+from crm.core.database import UNPREPARED, values_of
 from crm.query.meaning import Meaning
 from crm.query.nodes import Node
 
@@ -57,7 +57,7 @@ def count_up_to(session: Session, compiled: Compiled, limit: int = 10_000) -> tu
     statement = compiled.piece(
         ("count", limit), lambda: select(up_to(compiled, limit)).execution_options(**UNPREPARED)
     )
-    found = session.scalar(statement) or 0
+    found = values_of(session, statement).scalar() or 0
     return min(found, limit), found > limit
 
 

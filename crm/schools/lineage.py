@@ -29,6 +29,9 @@ from crm.schools.models import (
 
 HANDED_ON = (ChangeKind.MERGED, ChangeKind.SPLIT)
 STANDS = SchoolChange.undone_at.is_(None)
+LINKS = select(SchoolChange.school_id, SchoolChange.other_id).where(
+    STANDS, SchoolChange.kind.in_(HANDED_ON), SchoolChange.other_id.is_not(None)
+)
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,7 @@ def with_successors(session: Session, school_ids: Iterable[int]) -> set[int]:
 def _links(session: Session) -> dict[int, set[int]]:
     """By successor the schools it came from; a district has few."""
     found: dict[int, set[int]] = defaultdict(set)
-    rows = session.execute(
-        select(SchoolChange.school_id, SchoolChange.other_id).where(
-            STANDS, SchoolChange.kind.in_(HANDED_ON), SchoolChange.other_id.is_not(None)
-        )
-    )
-    for source, to in rows:
+    for source, to in session.execute(LINKS):
         found[to].add(source)  # type: ignore[index]
     return found
 

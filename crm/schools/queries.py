@@ -13,6 +13,7 @@ from crm.core.viewer import Viewer
 from crm.schools.aliases import keys_of, name_key
 from crm.schools.models import Cluster, School, SchoolAlias, SchoolStatus
 
+EVERY = select(School.id, School.nces_id, School.name)
 ALIASES = select(SchoolAlias.kind, SchoolAlias.key, SchoolAlias.school_id)
 
 
@@ -66,7 +67,7 @@ def find_school(session: Session, text: str) -> School | None:
 
 def every_school(session: Session) -> Sequence[Any]:
     """Rows of `id`, `nces_id` and `name`; a district has few schools."""
-    return session.execute(select(School.id, School.nces_id, School.name)).all()
+    return session.execute(EVERY).all()
 
 
 def school_named(session: Session, text: str, schools: Sequence[Any]) -> int | None:

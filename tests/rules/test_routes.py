@@ -47,6 +47,16 @@ def office(district: District, login_as: Callable[[User], FlaskClient]) -> Flask
     return login_as(district.users[Role.COORDINATOR])
 
 
+def test_what_says_that_it_only_reads_is_never_posted_to(app: Flask) -> None:
+    views = {
+        rule.rule: rule.methods or set()
+        for rule in app.url_map.iter_rules()
+        if getattr(app.view_functions[rule.endpoint], "reads", False)
+    }
+    assert {"/people", "/people/count"} <= set(views)
+    assert [rule for rule, methods in views.items() if "POST" in methods] == []
+
+
 def test_every_route_says_who_may_use_it(app: Flask) -> None:
     silent = [
         rule.rule

@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from crm.core import database
 from crm.core.application import ENGINE
-from crm.core.database import db
+from crm.core.database import db, each_by_itself
 
 
 @pytest.fixture
@@ -51,4 +52,21 @@ def test_only_what_lay_idle_is_asked(engine: Engine, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(database, "PING_AFTER", -1.0)
     with pytest.raises(OperationalError, match="asked"):
         engine.connect()
+    engine.dispose()
+
+
+def test_a_session_that_only_reads_begins_nothing_and_leaves_no_trace(engine: Engine) -> None:
+    def state(session: Session) -> tuple[bool, bool]:
+        sql = "select pg_backend_pid(), now() <> statement_timestamp()"
+        session.execute(text(sql))
+        time.sleep(0.001)
+        return bool(session.execute(text(sql)).one()[1]), session.in_transaction()
+
+    with Session(engine) as reading:
+        each_by_itself(reading)
+        assert state(reading) == (False, True)
+    with Session(engine) as after:
+        assert state(after) == (True, True)
+        each_by_itself(after)
+        assert state(after) == (True, True)
     engine.dispose()
