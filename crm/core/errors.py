@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import has_app_context
@@ -39,12 +40,40 @@ class Invalid(HomecomingError):
         self.field = field
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong at a place of a file (`roster.csv:12`), said in the reader's language.
+
+    `message` is as that of a refusal: English with `%(name)s` for each of `values`.
+    """
+
+    place: str
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {in_words(self.message, **self.values)}"
+
+
+def fault_at(place: str, message: str, **values: Any) -> Fault:
+    """A fault; what it says stands in the catalogue."""
+    return Fault(place, message, values)
+
+
 class Refused(HomecomingError):
     """Input with one or more faults, each naming its place (file, line, column, field)."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    def __init__(self, faults: Sequence[str | Fault]) -> None:
+        super().__init__("")
+        self.faults = tuple(faults)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The faults in the reader's language."""
+        return tuple(map(str, self.faults))
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
 
 
 class NotFound(HomecomingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.core import clock
 from crm.core.database import db
-from crm.core.errors import Conflict, HomecomingError, Refused
+from crm.core.errors import Conflict, Fault, HomecomingError, Refused
 from crm.core.jobs import jobs
 from crm.core.viewer import Role, Viewer
 from crm.imports.broken import Broken
@@ -106,6 +107,8 @@ def _is_wanted(session: Session, import_id: int) -> bool:
 
 def _fail(session: Session, import_id: int, error: Exception) -> None:
     run = load_run(session, import_id)
+    faults = error.faults if isinstance(error, Refused) else ()
+    run.mapping = {**run.mapping, "faults": [asdict(f) for f in faults if isinstance(f, Fault)]}
     message = "Something went wrong on our side; nothing was changed."
     if isinstance(error, HomecomingError):
         message = "\n".join(error.problems) if isinstance(error, Refused) else str(error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 
 Row = tuple[int, list[str], str]
 
@@ -16,9 +17,9 @@ class Broken(Refused):
     `line` is 0 where the file ends without saying where it was cut.
     """
 
-    def __init__(self, name: str, line: int, reason: str) -> None:
+    def __init__(self, name: str, line: int, reason: str, **values: Any) -> None:
         place = f"{name}:{line}" if line else name
-        super().__init__([f"{place}: {reason}"])
+        super().__init__([fault_at(place, reason, **values)])
         self.line = line
 
 

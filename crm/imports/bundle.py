@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.imports.orgs import org_names
 from crm.imports.reader import open_table
 
@@ -62,7 +62,7 @@ def unpack(path: Path, name: str, to: Path, wanted: str = USERS) -> Part:
             parts = _checked(archive, path, name)
             if wanted not in parts:
                 raise Refused(
-                    [f"{name}: holds no {wanted}; a OneRoster export has {USERS} and {ORGS}"]
+                    [fault_at(name, "holds no %(file)s; a OneRoster export has it", file=wanted)]
                 )
             _extract(archive, parts[wanted], to, name)
             if wanted == ORGS or ORGS not in parts:
@@ -75,7 +75,7 @@ def unpack(path: Path, name: str, to: Path, wanted: str = USERS) -> Part:
                 orgs.unlink(missing_ok=True)
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError,
             zipfile.LargeZipFile) as error:  # fmt: skip
-        raise Refused([f"{name}: is no zip archive that we can open"]) from error
+        raise Refused([fault_at(name, "is no zip archive that we can open")]) from error
 
 
 def _checked(archive: zipfile.ZipFile, path: Path, name: str) -> dict[str, zipfile.ZipInfo]:
@@ -83,20 +83,21 @@ def _checked(archive: zipfile.ZipFile, path: Path, name: str) -> dict[str, zipfi
     infos = archive.infolist()
     unpacked, packed = sum(info.file_size for info in infos), max(1, path.stat().st_size)
     if len(infos) > MAX_PARTS:
-        raise Refused([f"{name}: holds {len(infos):,} files; at most {MAX_PARTS} are looked at"])
+        fault = "holds %(count)s files; at most %(most)s are looked at"
+        raise Refused([fault_at(name, fault, count=f"{len(infos):,}", most=MAX_PARTS)])
     if unpacked > MAX_UNPACKED or (unpacked > SMALL and unpacked / packed > MAX_RATIO):
-        raise Refused(
-            [f"{name}: would unpack to {unpacked // CHUNK:,} MB, which is more than we open"]
-        )
+        fault = "would unpack to %(size)s MB, which is more than we open"
+        raise Refused([fault_at(name, fault, size=f"{unpacked // CHUNK:,}")])
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         bare = PurePosixPath(info.filename.replace("\\", "/")).name.lower()
         if bare not in (USERS, ORGS) or info.is_dir():
             continue
         if bare in found:
-            raise Refused([f"{name}: holds two files called {bare}"])
+            raise Refused([fault_at(name, "holds two files called %(file)s", file=bare)])
         if info.flag_bits & ENCRYPTED:
-            raise Refused([f"{name}: {bare} is locked with a password; unpack it first"])
+            fault = "%(file)s is locked with a password; unpack it first"
+            raise Refused([fault_at(name, fault, file=bare)])
         found[bare] = info
     return found
 
@@ -109,19 +110,20 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, to: Path, name: st
         while chunk := source.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise Refused([f"{name}: is larger inside than it says"])
+                raise Refused([fault_at(name, "is larger inside than it says")])
             target.write(chunk)
 
 
 def _in_folder(folder: Path, wanted: str, *, needed: bool = True) -> Path | None:
     found = next((p for p in folder.iterdir() if p.name.lower() == wanted and p.is_file()), None)
     if found is None and needed:
-        raise Refused([f"{folder.name}: holds no {wanted}; a OneRoster export has it"])
+        fault = "holds no %(file)s; a OneRoster export has it"
+        raise Refused([fault_at(folder.name, fault, file=wanted)])
     return found
 
 
 def _with_orgs(users: Path | None, orgs: Path | None, name: str) -> Part:
     if users is None:
-        raise Refused([f"{name}: holds no {USERS}"])
+        raise Refused([fault_at(name, "holds no %(file)s; a OneRoster export has it", file=USERS)])
     names = org_names(open_table(orgs, f"{name}/{ORGS}")) if orgs else {}
     return Part(users, f"{name}/{users.name if users.name.lower() == USERS else USERS}", names)

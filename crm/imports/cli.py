@@ -43,7 +43,7 @@ def schools_import(path: Path) -> dict[str, Any]:
     report = import_schools(db.session(), path, at=clock.now(), by=SYSTEM)
     db.session.commit()
     for problem in report.problems[:SHOWN]:
-        say(problem)
+        say(str(problem))
     return {
         "import_id": report.import_id, "created": report.created, "updated": report.updated,
         "unchanged": report.unchanged, "rejected": report.rejected,

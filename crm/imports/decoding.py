@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 
 CHUNK = 1024 * 1024
 MAX_LINE = CHUNK
@@ -60,12 +60,12 @@ def examine(path: Path, name: str) -> TextFile:
     with path.open("rb") as handle:
         start = handle.read(64)
     if not start.strip():
-        raise Refused([f"{name}: is empty"])
+        raise Refused([fault_at(name, "is empty")])
     for magic, advice in NOT_TEXT.items():
         if start.startswith(magic):
-            raise Refused([f"{name}: {advice}"])
+            raise Refused([fault_at(name, advice)])
     if start.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(PAGE_STARTS):
-        raise Refused([f"{name}: is a web page or XML; export the list as .csv or .xlsx"])
+        raise Refused([fault_at(name, "is a web page or XML; export the list as .csv or .xlsx")])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return TextFile(path, "utf-16", _check_utf16(path, name))
     lines, valid, plain = _check_bytes(path, name)
@@ -81,12 +81,12 @@ def _check_bytes(path: Path, name: str) -> tuple[int, bool, bool]:
         while chunk := handle.read(CHUNK):
             if b"\x00" in chunk:
                 line = lines + 1 + chunk[: chunk.index(b"\x00")].count(b"\n")
-                raise Refused(
-                    [f"{name}:{line}: holds a NUL byte, so it is no text; save it as UTF-8 CSV"]
-                )
+                fault = "holds a NUL byte, so it is no text; save it as UTF-8 CSV"
+                raise Refused([fault_at(f"{name}:{line}", fault)])
             ends = chunk.count(b"\n") or chunk.count(b"\r")
             if not ends and len(chunk) == CHUNK:
-                raise Refused([f"{name}:{lines + 1}: is a line of more than a million characters"])
+                fault = "is a line of more than a million characters"
+                raise Refused([fault_at(f"{name}:{lines + 1}", fault)])
             lines += ends
             plain = plain and _is_plain(chunk, after=split)
             split = chunk.endswith(b"\r")
@@ -125,13 +125,16 @@ def _check_utf16(path: Path, name: str) -> int:
             try:
                 text = decoder.decode(chunk, final=len(chunk) < CHUNK)
             except UnicodeDecodeError as error:
-                raise Refused([f"{name}:{lines + 1}: is not the UTF-16 it begins as"]) from error
+                fault = "is not the UTF-16 it begins as"
+                raise Refused([fault_at(f"{name}:{lines + 1}", fault)]) from error
             if "\x00" in text:
                 line = lines + 1 + text[: text.index("\x00")].count("\n")
-                raise Refused([f"{name}:{line}: holds a NUL character, so it is no text"])
+                fault = "holds a NUL character, so it is no text"
+                raise Refused([fault_at(f"{name}:{line}", fault)])
             ends = text.count("\n") or text.count("\r")
             if not ends and len(chunk) == CHUNK:
-                raise Refused([f"{name}:{lines + 1}: is a line of more than half a million signs"])
+                fault = "is a line of more than half a million signs"
+                raise Refused([fault_at(f"{name}:{lines + 1}", fault)])
             lines += ends
     return lines
 

@@ -122,7 +122,7 @@ def bring() -> Any:
                         "d": report.rejected})  # fmt: skip
         if report.rejected:
             for problem in report.problems[:SHOWN]:
-                flash(problem, "warning")
+                flash(str(problem), "warning")
         return redirect(url_for("imports.detail", import_id=report.import_id), 303)
     flash(_("Choose a file first."), "error")
     return redirect(url_for("schools.index"), 303)

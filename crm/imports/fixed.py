@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.imports.layout import header_key
 from crm.imports.reader import Table
 
@@ -28,9 +28,12 @@ class FixedColumns:
         missing = [name for name in self.required if header_key(name) not in places]
         if missing:
             place = f"{table.name}:{table.header_line}"
-            needed, more = ", ".join(self.required), ", ".join(self.optional)
-            fault = f"{place}: there is no column {', '.join(missing)}; the first line must name "
-            raise Refused([f"{fault}{needed} (and may name {more})"])
+            fault = (
+                "there is no column %(missing)s; the first line must name %(needed)s "
+                "(and may name %(more)s)"
+            )
+            asked = {"needed": ", ".join(self.required), "more": ", ".join(self.optional)}
+            raise Refused([fault_at(place, fault, missing=", ".join(missing), **asked)])
         names = (*self.required, *self.optional)
         indices = tuple(places.get(header_key(name), -1) for name in names)
         unread = [t for n, t in enumerate(table.header) if t and n not in indices]

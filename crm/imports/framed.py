@@ -29,11 +29,12 @@ def framed_rows(rows: Iterable[Row], frame: Frame, name: str) -> Iterator[Row]:
         if not fault and len(cells) > width and any(cells[width:]):
             fault = f"has {len(cells):,} columns where the layout has {width:,}"
         yield line, (cells + [""] * width)[:width], fault
-    missing = f"is broken off: its last line, which begins with {frame.closes}, is missing"
-    raise Broken(name, 0, missing)
+    missing = "is broken off: its last line, which begins with %(tag)s, is missing"
+    raise Broken(name, 0, missing, tag=frame.closes)
 
 
 def _check(cells: list[str], seen: int, name: str, line: int) -> None:
     told = cells[1].strip() if len(cells) > 1 else ""
     if not (told.isdecimal() and len(told) < 12 and int(told) == seen):
-        raise Broken(name, line, f"says that the file has “{told[:20]}” lines; it has {seen:,}")
+        fault = "says that the file has “%(told)s” lines; it has %(seen)s"
+        raise Broken(name, line, fault, told=told[:20], seen=f"{seen:,}")

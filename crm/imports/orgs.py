@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.imports.fixed import FixedColumns
 from crm.imports.layout import header_key
 from crm.imports.reader import Table
@@ -38,7 +38,8 @@ def read_orgs(table: Table) -> Iterator[tuple[int, Org]]:
         for line, cells in rows:
             count += 1
             if count > MAX_ORGS:
-                raise Refused([f"{table.name}:{line}: has more than {MAX_ORGS:,} organizations"])
+                fault = "has more than %(most)s organizations"
+                raise Refused([fault_at(f"{table.name}:{line}", fault, most=f"{MAX_ORGS:,}")])
             source, name, kind, identifier, parent, status = map(clean, cells)
             yield line, (source, name, kind.lower(), identifier, parent, status.lower())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.imports.broken import Breaks, Broken
 from crm.imports.decoding import TextFile, examine
 from crm.imports.framed import Row, framed_rows
@@ -27,6 +27,10 @@ BATCH = 4_000
 BLOCK = 1024 * 1024
 MAX_COLUMNS = 1_000
 MAX_FIELD = 32_768
+CUT = (
+    "the file breaks off in the middle of this line: it has %(count)s columns where the first line "
+    "names %(named)s"
+)
 MAX_ROW_LINES = 200
 TEXT_NAMES = (".csv", ".tsv", ".txt", ".tab")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
@@ -123,10 +127,7 @@ class Table:
             if not fault and len(cells) != width:
                 fault = _width_fault(cells, width)
                 if fault and self.text.unended and line > self.text.lines and len(cells) < width:
-                    raise Broken(
-                        self.name, line,
-                        f"the file breaks off in the middle of this line: it {fault}",
-                    )  # fmt: skip
+                    raise Broken(self.name, line, CUT, count=f"{len(cells):,}", named=f"{width:,}")
             if not fault and escapes:
                 fault = _undecoded(cells, self.header)
             if fault or any(cells):
@@ -152,11 +153,12 @@ def open_table(path: Path, name: str | None = None) -> Table:
     name = name or path.name
     ending = Path(name).suffix.lower()
     if not path.is_file():
-        raise Refused([f"{name}: there is no such file"])
+        raise Refused([fault_at(name, "there is no such file")])
     if ending == ".xlsx":
         return _open_sheet(path, name)
     if ending not in TEXT_NAMES:
-        raise Refused([f"{name}: bring a file that ends in {', '.join(TEXT_NAMES)} or .xlsx"])
+        fault = "bring a file that ends in %(names)s or .xlsx"
+        raise Refused([fault_at(name, fault, names=", ".join(TEXT_NAMES))])
     text = examine(path, name)
     first = next(text.open_lines(), "")
     separator = _SEPARATOR_LINE.fullmatch(first)
@@ -165,14 +167,14 @@ def open_table(path: Path, name: str | None = None) -> Table:
     delimiter = separator[1] if separator else _delimiter(first)
     for line, cells, fault in _csv_rows(text, delimiter, name):
         if fault:
-            raise Refused([f"{name}:{line}: {fault}"])
+            raise Refused([fault_at(f"{name}:{line}", fault)])
         if any(c.strip() for c in cells) and not (separator and line == 1):
             frame = FRAMES.get(cells[0].strip())
             header = frame.columns if frame else _header(cells, name, line)
             return Table(
                 name, header, line, text.encoding, delimiter, text.lines, path, text, frame
             )
-    raise Refused([f"{name}: has no line with column names"])
+    raise Refused([fault_at(name, "has no line with column names")])
 
 
 def _open_sheet(path: Path, name: str) -> Table:
@@ -181,18 +183,19 @@ def _open_sheet(path: Path, name: str) -> Table:
             frame = FRAMES.get(cells[0].strip())
             header = frame.columns if frame else _header(cells, name, line)
             return Table(name, header, line, "xlsx", "", 0, path, None, frame)
-    raise Refused([f"{name}: its first worksheet is empty"])
+    raise Refused([fault_at(name, "its first worksheet is empty")])
 
 
 def _header(cells: Sequence[str], name: str, line: int) -> tuple[str, ...]:
     if len(cells) > MAX_COLUMNS:
-        raise Refused(
-            [f"{name}:{line}: has {len(cells):,} columns; at most {MAX_COLUMNS:,} are read"]
-        )
+        fault = "has %(count)s columns; at most %(most)s are read"
+        counts = {"count": f"{len(cells):,}", "most": f"{MAX_COLUMNS:,}"}
+        raise Refused([fault_at(f"{name}:{line}", fault, **counts)])
     try:
         "".join(cells).encode()
     except UnicodeEncodeError as error:
-        raise Refused([f"{name}:{line}: column names hold bytes that are not UTF-8"]) from error
+        fault = "column names hold bytes that are not UTF-8"
+        raise Refused([fault_at(f"{name}:{line}", fault)]) from error
     titles: list[str] = []
     seen: Counter[str] = Counter()
     for cell in cells:
@@ -235,7 +238,7 @@ def _csv_rows(text: TextFile, delimiter: str, name: str) -> Iterator[tuple[int, 
             return
         except csv.Error as error:
             if swallowed := _swallowed(str(error)):
-                raise Broken(name, start, swallowed) from error
+                raise Broken(name, start, swallowed, most=f"{MAX_FIELD:,}") from error
             yield start, [], f"cannot be read as columns: {error}"
             ended[0] = reader.line_num
             continue
@@ -248,7 +251,7 @@ def _swallowed(message: str) -> str:
     if "unexpected end of data" in message:
         return "a quotation mark opened in this line is not closed before the file ends"
     if "field limit" in message or "field larger" in message:
-        return f"a field holds more than {MAX_FIELD:,} characters; is a quotation mark not closed?"
+        return "a field holds more than %(most)s characters; is a quotation mark not closed?"
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from crm.imports.models import ImportLine
+from crm.imports.reasons import in_reader_words
 from crm.web.cells import lines
 
 BATCH = 1_000
@@ -26,7 +27,7 @@ def _cells(line: ImportLine) -> tuple[object, ...]:
     return (
         line.line,
         line.fate.value,
-        line.reason,
+        in_reader_words(line.reason) or None,
         line.external_id,
         line.alumnus_id,
         changes,

@@ -10,13 +10,14 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
-from crm.core.errors import Refused
+from crm.core.errors import Fault, Refused, fault_at
 from crm.core.viewer import Viewer
 from crm.imports.bundle import ORGS, opened
 from crm.imports.layout import header_key
 from crm.imports.models import Fate, ImportLine, ImportRun, ImportState
 from crm.imports.orgs import is_orgs, school_facts
 from crm.imports.reader import Table, open_table
+from crm.imports.reasons import line_fault
 from crm.imports.schools_undoing import SCHOOLS
 from crm.imports.service import digest, start_run
 from crm.imports.values import clean
@@ -66,7 +67,7 @@ class SchoolsReport:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
     lines: dict[int, str] = field(default_factory=dict)
     import_id: int = 0
 
@@ -158,10 +159,11 @@ def _places(table: Table) -> dict[str, int]:
             places[name] = found[0]
     if "name" not in places:
         fault = (
-            f"{table.name}:{table.header_line}: no column holds the school's name; call it "
-            f"SCH_NAME or name (the columns are {', '.join(table.header[:12])})"
+            "no column holds the school's name; call it SCH_NAME or name "
+            "(the columns are %(columns)s)"
         )
-        raise Refused([fault])
+        place, columns = f"{table.name}:{table.header_line}", ", ".join(table.header[:12])
+        raise Refused([fault_at(place, fault, columns=columns)])
     return places
 
 
@@ -172,7 +174,7 @@ def _facts(
         for line, reason in batch.faults:
             report.rejected += 1
             report.lines[line] = reason
-            report.problems.append(f"{table.name}:{line}: {reason}")
+            report.problems.append(line_fault(f"{table.name}:{line}", reason))
         for line, cells in zip(batch.lines, batch.rows, strict=True):
             values = {name: _cell(cells[index]) for name, index in places.items()}
             try:
@@ -183,7 +185,7 @@ def _facts(
                 report.lines[line] = reason
                 title = places.get(column)
                 named = f":{title + 1}" if title is not None else ""
-                report.problems.append(f"{table.name}:{line}{named}: {reason}")
+                report.problems.append(line_fault(f"{table.name}:{line}{named}", reason))
 
 
 def _cell(text: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.models import Subject, Way
 from crm.alumni.names import words
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.imports.broken import Breaks
@@ -235,7 +235,8 @@ def _schools(session: Session, job: Job) -> Mapping[tuple[str, str], int]:
     for name, known in job.plan.schools.items():
         found = next((schools[key] for key in keys_of(known) if key in schools), None)
         if found is None:
-            faults.append(f"mapping: schools {name!r}: no school is called {known!r}")
+            place = f"mapping: schools {name!r}"
+            faults.append(fault_at(place, "no school is called “%(known)s”", known=known))
         else:
             schools.update(dict.fromkeys(keys_of(name), found))
     if faults:

@@ -11,7 +11,7 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from crm.core.errors import Refused
+from crm.core.errors import Refused, fault_at
 from crm.imports.broken import Broken
 
 MAX_UNPACKED = 1024 * 1024 * 1024
@@ -31,18 +31,18 @@ def check_archive(path: Path, name: str) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise Refused([f"{name}: is not the Excel workbook that its name says"]) from error
+        raise Refused([fault_at(name, "is not the Excel workbook that its name says")]) from error
     names = {part.filename for part in parts}
     if "[Content_Types].xml" not in names or not any(n.startswith("xl/") for n in names):
-        raise Refused([f"{name}: is a zip archive but no Excel workbook"])
+        raise Refused([fault_at(name, "is a zip archive but no Excel workbook")])
     unpacked = sum(part.file_size for part in parts)
     packed = max(1, path.stat().st_size)
     shared = sum(p.file_size for p in parts if p.filename.lower().endswith("sharedstrings.xml"))
     excessive = unpacked > MAX_UNPACKED or shared > MAX_SHARED or len(parts) > MAX_PARTS
     if excessive or (unpacked > SMALL and unpacked / packed > MAX_RATIO):
         size = unpacked // 1024 // 1024
-        fault = f"{name}: would unpack to {size} MB, which is more than we open; save it as .csv"
-        raise Refused([fault])
+        fault = "would unpack to %(size)s MB, which is more than we open; save it as .csv"
+        raise Refused([fault_at(name, fault, size=size)])
 
 
 def workbook_rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -51,11 +51,11 @@ def workbook_rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
     try:
         book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
     except FAULTS as error:
-        raise Refused([f"{name}: cannot be read as an Excel workbook"]) from error
+        raise Refused([fault_at(name, "cannot be read as an Excel workbook")]) from error
     row = 0
     try:
         if not book.worksheets:
-            raise Refused([f"{name}: has no worksheet"])
+            raise Refused([fault_at(name, "has no worksheet")])
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
         for row, cells in enumerate(sheet.iter_rows(), start=1):

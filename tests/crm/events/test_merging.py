@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -192,3 +194,27 @@ def test_an_event_with_too_many_promised_can_still_be_edited(
     assert event.place == "The larger gym"
     with pytest.raises(Invalid):
         service.edit(session, event, replace(better, capacity=1), by=SYSTEM, at=make.at)
+
+
+def test_an_attendance_that_an_earlier_merge_doubled_is_laid_back(
+    session: Session, make: Make, planned: Planned
+) -> None:
+    event, kept, gone = planned(), make.alumnus(), make.alumnus()
+    for person in (kept, gone):
+        do(session, event, person, "in", make.at)
+    before = rows(session, "interaction")
+    done = merge(session, kept.id, gone.id, at=event.starts_at, by=SYSTEM)
+    left = session.scalars(select(Interaction).where(Interaction.alumnus_id == gone.id)).one()
+    left.alumnus_id = kept.id
+    done.moved = {**done.moved, "interaction": [str(left.id)]}
+    session.flush()
+    assert attendances(session, kept) == 2
+    versions = Path(__file__).parents[3] / "migrations/versions"
+    step = runpy.run_path(str(versions / "0036_one_attendance.py"))
+    for _ in range(2):
+        session.execute(text(step["LEFT_BEHIND"]))
+        session.expire_all()
+        assert attendances(session, kept) == attendances(session, gone) == 1
+    assert done.moved["interaction"] == []
+    unmerge(session, done.id, at=event.starts_at, by=SYSTEM)
+    assert rows(session, "interaction") == before
