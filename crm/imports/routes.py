@@ -41,6 +41,7 @@ from crm.imports.labels import (
 from crm.imports.layout import may_refuse
 from crm.imports.layouts import LAYOUTS
 from crm.imports.models import Fate, ImportRun, ImportState
+from crm.imports.reasons import faults_of, in_reader_words
 from crm.imports.report import fates_csv
 from crm.imports.targets import LABELS, custom_parts
 from crm.imports.undoing import undo_import
@@ -55,6 +56,7 @@ def labels() -> dict[str, Any]:
     """The words for fates and states, for these pages and the home page."""
     return {
         "import_states": STATES, "import_fates": FATES, "import_phases": PHASES,
+        "faults_of": faults_of, "reason_words": in_reader_words,
         "custom_kinds": CUSTOM_KINDS, "may_refuse": may_refuse,
     }  # fmt: skip
 

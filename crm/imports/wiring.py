@@ -21,7 +21,6 @@ from crm.imports import (
     mapping_routes,
     provenance,
     queries,
-    reasons,
     routes,
 )
 from crm.imports import models as models  # tables
@@ -43,8 +42,6 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(mapping_routes.bp)
     app.register_blueprint(district.bp)
     jobs(app).register("imports.work", background.work)
-    app.jinja_env.globals["faults_of"] = reasons.faults_of
-    app.jinja_env.filters["reason"] = reasons.in_reader_words
     app.jinja_env.globals["said_words"] = labels.SOURCES
     known = extensions(app)
     known.object_names["import"] = names_by(ImportRun.id, ImportRun.filename)

@@ -211,7 +211,7 @@ def test_a_mapping_file_names_schools_and_one_that_names_none_is_refused(
     (folder / "bad.yaml").write_text("schools: {X7: Atlantis High}\n")
     refused = run("people", "import", folder / "list.csv", "--mapping", folder / "bad.yaml")
     assert refused.code == 1
-    assert "mapping: schools 'X7': no school is called 'Atlantis High'" in refused.stderr
+    assert "mapping: schools 'X7': no school is called “Atlantis High”" in refused.stderr
     assert run("people", "import", folder / "list.csv", "--mapping", folder / "map.yaml").code == 0
     (schooling,) = schoolings(session, everybody(session)[0])
     assert schooling.school_id == north.id

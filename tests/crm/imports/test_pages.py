@@ -223,3 +223,30 @@ def test_an_import_whose_worker_died_can_be_started_again(
     assert "Start it again" in coordinator.get(f"/imports/{run.id}").text
     assert coordinator.post(f"/imports/{run.id}/check").status_code == 303
     assert work(app, session).state is ImportState.CHECKED
+
+
+def test_a_file_and_its_lines_are_refused_in_the_readers_language(
+    app: Flask, coordinator: FlaskClient, session: Session, upload: Upload
+) -> None:
+    coordinator.get("/?lang=es")
+    assert "list.csv: está vacío" in upload(b"", "list.csv", follow_redirects=True).text
+    broken = b'ID,Name,Class\n1,Ada Mensah,2011\n2,"Bo'
+    upload(broken, "list.csv")
+    run = latest(session)
+    coordinator.post(f"/imports/{run.id}/check")
+    assert work(app, session).state is ImportState.FAILED
+    fault = "list.csv:3: unas comillas abiertas en esta línea no se cierran"
+    assert fault in coordinator.get(f"/imports/{run.id}").text
+    english = "list.csv:3: a quotation mark opened in this line is not closed"
+    assert english in coordinator.get(f"/imports/{run.id}?lang=en").text
+    coordinator.get("/?lang=es")
+    upload(b"ID,Name,DOB\n1,Ada Mensah,13/45/99\n,Bo Li,\n", "list.csv")
+    run = latest(session)
+    coordinator.post(f"/imports/{run.id}/check")
+    work(app, session)
+    told = ("“13/45/99” no es una fecha", "nada distingue a esta persona de otra")
+    page = coordinator.get(f"/imports/{run.id}").text
+    fates = coordinator.get(f"/imports/{run.id}/lines.csv").text
+    for words in told:
+        assert words in page
+        assert words in fates
