@@ -29,6 +29,7 @@ TOLD = (
     "field_of_work", "college",
 )  # fmt: skip
 """What people know best themselves: a roster only fills what is blank."""
+NAMES = ("given_name", "middle_name", "family_name", "suffix", "former_name")
 FLAGS = ("ferpa_block", "deceased", "do_not_contact")
 INFERRED = """coalesce(s.school_status, case
     when s.class_year is null then 'left'
@@ -60,7 +61,14 @@ class Rules:
         if self.roster and field in TOLD:
             return f"({theirs} is not null and coalesce({ours}, '') = '')"
         changed = f"{theirs} is not null and {theirs} is distinct from {ours}"
+        if field in NAMES:
+            changed = f"{changed} and not {shouted(theirs, ours)}"
         return f"({changed})" if self.roster else f"({changed} and {untold})"
+
+
+def shouted(theirs: str, ours: str) -> str:
+    """SQL: the file has our name in capitals, as clearing houses return it: that is no news."""
+    return f"coalesce({theirs} = upper({theirs}) and {theirs} = upper({ours}), false)"
 
 
 def find_changes(session: Session, schema: Schema, rules: Rules) -> None:

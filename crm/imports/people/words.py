@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm.imports.people.changes import FACTS, TOLD
+from crm.imports.people.changes import FACTS, NAMES, TOLD, shouted
 
 FIELDS = (*FACTS, *TOLD)
 
@@ -22,6 +22,8 @@ def keep_words(session: Session, *, import_id: int, at: datetime) -> None:
     agrees with us is, so that the earlier one no longer counts. One statement for the whole file.
     """
     words = ", ".join(f"('{n}', cast(p.{n} as text), cast(a.{n} as text))" for n in FIELDS)
+    names = ", ".join(f"'{n}'" for n in NAMES)
+    capitals = f"w.field in ({names}) and {shouted('w.said', 'w.held')}"
     differs = " or ".join(f"(p.{n} is distinct from a.{n} and p.{n} is not null)" for n in FIELDS)
     session.execute(
         text(
@@ -34,7 +36,7 @@ def keep_words(session: Session, *, import_id: int, at: datetime) -> None:
                 where f.alumnus_id = a.id and f.field = w.field order by f.id desc limit 1
             ) last on true
             where p.person > 0 and w.said is not null and w.said is distinct from last.value
-                and (w.said is distinct from w.held or last.value is not null)
+                and not ({capitals}) and (w.said is distinct from w.held or last.value is not null)
                 and ({differs} or exists (select from file_word f where f.alumnus_id = a.id))
             on conflict do nothing"""
         ),

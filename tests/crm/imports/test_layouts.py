@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crm.consent.models import Suppression
@@ -149,6 +149,19 @@ def test_studenttracker_tells_colleges_deaths_and_nothing_of_who_was_not_found(
     assert bea.deceased
     assert (cal.college, cal.deceased) == (None, False)
     assert len(everybody(session)) == 3
+
+
+def test_a_name_returned_in_capitals_is_no_other_name(session: Session, bring: Bring) -> None:
+    bring("Student ID,First Name,Last Name\n7,Zoë,McQuellian\n8,BO,LI\n", "list.csv")
+    heading = TRACKER.splitlines()[0]
+    count = heading.count(",") - 3
+    line = "{},{},," + "{}" + "," * count
+    bring("\n".join([heading, line.format("7", "ZOË", "MCQUELLIAN"), line.format("8", "Bo", "LI")]),
+          "returned.csv")  # fmt: skip
+    zoe, bo = (person(session, key) for key in ("7", "8"))
+    assert (zoe.given_name, zoe.family_name) == ("Zoë", "McQuellian")
+    assert (bo.given_name, bo.family_name) == ("Bo", "LI")
+    assert session.scalar(text("select count(*) from file_word")) == 0
 
 
 def test_raisers_edge_keeps_addresses_among_phones(
