@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from crm.accounts import audit
 from crm.alumni.people import record_with_sources
 from crm.core.database import db
+from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 
 OURS = frozenset({"alumnus", "duplicate_pair"})
@@ -36,6 +37,9 @@ def everything_about(
             found = [{key: plain(value) for key, value in row.items()} for row in rows]
             if found:
                 tables[table.name] = found
+    for name, rows_of in extensions().kept_among_others.items():
+        if mine := rows_of(session, alumnus_id):
+            tables[name] = [{key: plain(value) for key, value in row.items()} for row in mine]
     audit.record(session, "alumnus.exported", kind="alumnus", key=alumnus_id, by=by, at=at)
     whole = record_with_sources(session, alumnus_id)
     record = {key: plain(value) for key, value in whole.items()}

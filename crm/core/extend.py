@@ -98,6 +98,10 @@ class Extensions:
     # Tables computed from people's facts, in the order to delete from → which rows are those of
     # the people `{gone}` (ids) stands for.
     derived: dict[str, str] = field(default_factory=dict)
+    # What a person's own file calls it → rows about a person that stand in rows of many people.
+    kept_among_others: dict[str, Callable[[Session, int], list[dict[str, Any]]]] = field(
+        default_factory=dict
+    )
     # Every other table that names a person or holds an address, with what erasing does to it.
     personal: dict[str, Personal] = field(default_factory=dict)
     # Those of them whose rows follow a person into the record that theirs became part of.

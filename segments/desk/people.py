@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Select,
-    and_,
     case,
     column,
     exists,
@@ -23,13 +22,14 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling
 from crm.interactions.models import Interaction, Mode
 from segments.asks.models import Ask, AskState
 from segments.targeting.matrices import read_matrix
-from segments.targeting.models import PropensityModel, Score
+from segments.targeting.models import PropensityModel
+from segments.targeting.scores import kept_of
 from segments.targeting.service import EVERY_WAY
 
 Numbers = NDArray[np.float64]
@@ -142,10 +142,9 @@ def _plain(session: Session, who: Select[int], way_key: str) -> Any:
     chances = []
     for way in (way_key, EVERY_WAY):
         if way in live:
-            score = aliased(Score)
-            kept = score.alumnus_id == Alumnus.id, score.way_key == way, score.model_id == live[way]
-            statement = statement.outerjoin(score, and_(*kept))
-            chances.append(score.probability)
+            block, same, chance = kept_of(way, live[way])
+            statement = statement.outerjoin(block, same)
+            chances.append(chance)
     return statement.add_columns(
         func.coalesce(*chances, literal("NaN")) if chances else literal("NaN")
     )

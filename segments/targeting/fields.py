@@ -11,16 +11,16 @@ from crm.core.extend import FieldMatch, QueryContext, QueryField, QueryRows
 from crm.query import UnknownValue
 from crm.query.conditions import between
 from crm.query.kinds import choice, date, in_time, is_key, number
-from segments.targeting.models import Score
+from segments.targeting.scores import SCORES as KEPT
 
 Condition = ColumnElement[bool]
 
 
 def percent(match: FieldMatch) -> Condition:
-    """The chance within a range of whole percents; written so that the index can serve it."""
+    """The chance within a range of whole percents."""
     low = match.low / 100 if match.low is not None else None
     high = match.high / 100 if match.high is not None else None
-    return between(Score.probability, FieldMatch(low, high))
+    return between(KEPT.c.chance, FieldMatch(low, high))
 
 
 def _chance(match: FieldMatch, context: QueryContext) -> Condition:
@@ -29,7 +29,7 @@ def _chance(match: FieldMatch, context: QueryContext) -> Condition:
         raise UnknownValue(
             "There is no way to help “%(called)s”.", ways, name=match.name, called=match.name
         )
-    mine = Score.alumnus_id == Alumnus.id, Score.way_key == match.name
+    mine = KEPT.c.alumnus_id == Alumnus.id, KEPT.c.way_key == match.name
     return exists().where(*mine, percent(match))
 
 
@@ -39,9 +39,9 @@ FIELDS: tuple[QueryField, ...] = (
            "chance.mentor:60..", names=choices_of(Way)),
 )  # fmt: skip
 SCORES = QueryRows(
-    "score", _("One score"), _("have a score"), Score.alumnus_id, [
-        choice("way", _("Way to help"), is_key(Score.way_key), choices=choices_of(Way)),
+    "score", _("One score"), _("have a score"), KEPT.c.alumnus_id, [
+        choice("way", _("Way to help"), is_key(KEPT.c.way_key), choices=choices_of(Way)),
         number("chance", _("Chance of a yes in percent"), lambda match, context: percent(match)),
-        date("when", _("Scored"), in_time(Score.at)),
+        date("when", _("Scored"), in_time(KEPT.c.at)),
     ], default="way", example="score(way:mentor,speak chance:60..)",
 )  # fmt: skip

@@ -22,6 +22,8 @@ from sqlalchemy.orm import Session
 HEAD, LENGTH, NUMBER = 20, 4, 8
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 BLOCK = 20_000
+FLOAT8 = 701
+"""The oid of `double precision`."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -66,16 +68,18 @@ def write_rows(
 ) -> None:
     """Add rows to a table: arrays of one length (bigint or double precision), bytes for them all.
 
-    Bytes are a value as the binary format has it. The caller has seen to what the rows refer to.
+    An array of two dimensions is an array of `double precision` in each row. Bytes are a value as
+    the binary format has it. The caller has seen to what the rows refer to.
     """
-    arrays = [value for value in columns.values() if isinstance(value, np.ndarray)]
-    fields = [("n", ">i2")]
-    for name, value in columns.items():
-        kind = f"V{len(value)}" if isinstance(value, bytes) else f">{value.dtype.kind}8"
+    given = {n: _arrays(v) if _is_wide(v) else v for n, v in columns.items()}
+    arrays = [value for value in given.values() if isinstance(value, np.ndarray)]
+    fields: list[tuple[str, Any]] = [("n", ">i2")]
+    for name, value in given.items():
+        kind = f"V{len(value)}" if isinstance(value, bytes) else value.dtype.newbyteorder(">")
         fields += [(f"l_{name}", ">i4"), (name, kind)]
     records = np.empty(len(arrays[0]), dtype=fields)
     records["n"] = len(columns)
-    for name, value in columns.items():
+    for name, value in given.items():
         records[f"l_{name}"] = records.dtype[name].itemsize
         records[name] = np.void(value) if isinstance(value, bytes) else value
     session.flush()
@@ -87,6 +91,20 @@ def write_rows(
         for start in range(0, len(records), BLOCK):
             copy.write(records[start : start + BLOCK].tobytes())
         copy.write(b"\xff\xff")
+
+
+def _is_wide(value: NDArray[Any] | bytes) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 2
+
+
+def _arrays(value: Any) -> NDArray[Any]:
+    """Each row as an array in binary form: a head, then the length and the bytes of each number."""
+    rows, width = value.shape
+    cell = np.dtype([("l", ">i4"), ("v", ">f8")])
+    made = np.empty(rows, dtype=[("head", ">i4", 5), ("cells", cell, width)])
+    made["head"] = (1, 0, FLOAT8, width, 1)
+    made["cells"]["l"], made["cells"]["v"] = NUMBER, value
+    return made
 
 
 def moment(at: datetime) -> bytes:

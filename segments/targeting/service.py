@@ -11,18 +11,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import among
 from crm.core.errors import Invalid
 from segments.asks.models import Ask, AskState
-from segments.targeting import features
+from segments.targeting import features, scores
 from segments.targeting.everybody import load_everybody
 from segments.targeting.features import DEFAULT_BASE
-from segments.targeting.matrices import moment, write_rows
-from segments.targeting.models import PropensityModel, Score
+from segments.targeting.models import PropensityModel
 from segments.targeting.reasons import Reason, reasons_for
 
 if TYPE_CHECKING:  # What learns takes long to import, and most processes never learn.
@@ -141,17 +140,8 @@ def store_scores(session: Session, *, way_key: str, at: datetime) -> int:
     if found is None:
         return 0
     model_id, model = found
-    session.execute(delete(Score).where(Score.way_key == way_key))
-    total = 0
-    for cases in load_everybody(
+    everybody = load_everybody(
         session, way_key=way_key, at=at, base=DEFAULT_BASE, more=model.columns.of
-    ):
-        write_rows(
-            session, "score", {
-                "alumnus_id": cases.people, "way_key": way_key.encode(),
-                "model_id": model_id.to_bytes(8, "big"), "probability": model.chances(cases.x),
-                "reasons": b"\x01[]", "at": moment(at),
-            },
-        )  # fmt: skip
-        total += len(cases.people)
-    return total
+    )
+    scored = ((cases.people, model.chances(cases.x)) for cases in everybody)
+    return scores.keep(session, scored, way_key=way_key, model_id=model_id, at=at)

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from crm.accounts import audit
 from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Viewer
+from segments.targeting import scores
 from segments.targeting.cases import Training, training_cases
-from segments.targeting.models import PropensityModel, Score
+from segments.targeting.models import PropensityModel
 from segments.targeting.service import loaded
 
 if TYPE_CHECKING:  # What learns takes long to import, and most processes never learn.
@@ -133,7 +134,7 @@ def take_back(
         except ValueError as error:
             raise Invalid(str(error)) from error
     _make_live(session, record, way_key)
-    session.execute(delete(Score).where(Score.way_key == way_key))
+    scores.drop(session, way_key)
     audit.record(
         session, "model.taken_back", kind="propensity_model", key=model_id or 0, by=by, at=at,
         way=way_key, version=record.no if record else 0,

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from crm.core.extend import NavEntry, PeriodicJob, extensions
 from crm.core.jobs import jobs as jobs_of
 from crm.core.viewer import Permission
-from segments.targeting import cli, jobs, queries
+from segments.targeting import cli, jobs, queries, scores
 from segments.targeting.fields import FIELDS, SCORES
 from segments.targeting.routes import bp
 
@@ -17,7 +17,8 @@ from segments.targeting.routes import bp
 def init_app(app: Flask) -> None:
     """Register the model's commands beside those of the asks it learns from."""
     known = extensions(app)
-    known.derived["score"] = "alumnus_id in ({gone})"
+    known.derived["score_block"] = scores.GONE
+    known.kept_among_others["score"] = scores.scores_of
     known.query_fields.extend(FIELDS)
     known.add_rows(SCORES)
     app.register_blueprint(bp)
