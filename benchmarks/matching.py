@@ -103,7 +103,7 @@ def scores(people: int, at: datetime) -> list[Figure]:
     settle = text("checkpoint")
     session.execute(settle)
     ours = timed(lambda: (service.store_scores(session, way_key="*", at=at), session.commit()))
-    cases = load_everybody(session, way_key="*", at=at, base=DEFAULT_BASE, more=model.columns.of)
+    cases = load_everybody(session, way_key="*", at=at, base=DEFAULT_BASE, columns=model.columns)
     parts = list(cases)
     predict = timed(lambda: [model.linear.predict_proba(part.x) for part in parts])
     read = timed(lambda: read_matrix(session, _read()))

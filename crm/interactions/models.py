@@ -41,6 +41,14 @@ class Interaction(Model):
             "occurred_at",
             postgresql_where=text("mode = 'volunteer' and not machine"),
         ),
+        # Everybody's deeds are grouped from this alone (segments.targeting.histories).
+        Index(
+            "ix_interaction_deeds",
+            "alumnus_id",
+            "occurred_at",
+            postgresql_include=["kind", "mode", "hours", "amount"],
+            postgresql_where=text("mode <> 'communication' and not machine"),
+        ),
         Index(None, "school_id", "occurred_at", postgresql_where=text("school_id is not null")),
     )
 

@@ -48,9 +48,12 @@ class Columns:
 
     def of(self, cases: CTE) -> Mapping[str, ColumnElement[Any]]:
         """An expression for each of them, for cases with columns `at` and `way`."""
-        found: dict[str, ColumnElement[Any]] = {
-            f"way.{way}": case((cases.c.way == way, 1), else_=0) for way in self.ways
-        }
+        ways = {f"way.{way}": case((cases.c.way == way, 1), else_=0) for way in self.ways}
+        return {**ways, **self.said(cases)}
+
+    def said(self, cases: CTE) -> Mapping[str, ColumnElement[Any]]:
+        """Those of marked fields alone, which do not hang on the way."""
+        found: dict[str, ColumnElement[Any]] = {}
         for key, kind, values in self.fields:
             found |= _values(key, kind, values, cases)
         return found

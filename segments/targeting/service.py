@@ -141,7 +141,7 @@ def store_scores(session: Session, *, way_key: str, at: datetime) -> int:
         return 0
     model_id, model = found
     everybody = load_everybody(
-        session, way_key=way_key, at=at, base=DEFAULT_BASE, more=model.columns.of
+        session, way_key=way_key, at=at, base=DEFAULT_BASE, columns=model.columns
     )
     scored = ((cases.people, model.chances(cases.x)) for cases in everybody)
     return scores.keep(session, scored, way_key=way_key, model_id=model_id, at=at)

@@ -79,7 +79,7 @@ def test_one_pass_gives_the_numbers_that_each_history_gives(make: Make, session:
     for way in ("speak", "*"):
         cases = features.people_cases(alive, way_key=way, at=make.at)
         one_by_one = features.load(session, cases, base=0.15, more=columns.of)
-        (at_once,) = load_everybody(session, way_key=way, at=make.at, base=0.15, more=columns.of)
+        (at_once,) = load_everybody(session, way_key=way, at=make.at, base=0.15, columns=columns)
         assert np.array_equal(at_once.people, one_by_one.people)
         for n, name in enumerate(columns.names):
             assert np.allclose(at_once.x[:, n], one_by_one.x[:, n], rtol=1e-12), name
