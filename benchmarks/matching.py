@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, text
 
 from benchmarks.data import MIX, _draw, filled_app
 from benchmarks.figures import Figure, timed
+from benchmarks.work import alone, spent
 from crm.core import clock
 from crm.core.database import db
 from crm.interactions.models import Interaction
@@ -30,7 +31,7 @@ from segments.targeting.features import DEFAULT_BASE
 from segments.targeting.learning import learn
 from segments.targeting.matrices import read_matrix, write_rows
 
-ONE_MS, TOGETHER_MS, SCORES_GOAL = 300.0, 10_000.0, 2.0
+ONE_MS, TOGETHER_MS, SCORES_GOAL = 300.0, 10_000.0, 1.5
 REQUESTS = 200
 LEARNT_FROM = 4_000
 STATEMENTS = (
@@ -95,29 +96,39 @@ def go_live(at: datetime) -> None:
 
 
 def scores(people: int, at: datetime) -> list[Figure]:
-    """Everybody's features and scores, against prediction, one read and one write alone."""
+    """Everybody's features and scores, against prediction, one read and one write alone.
+
+    All by processor time, of this process and the database's together. The read is told a second
+    time with its groups taken from the index, which the planner does not choose by itself.
+    """
     session = db.session()
     found = service.live_model(session, service.EVERY_WAY)
     assert found is not None
     model = found[1]
+    service.store_scores(session, way_key="*", at=at)  # so that there is something to replace
+    session.commit()
     settle = text("checkpoint")
     session.execute(settle)
-    ours = timed(lambda: (service.store_scores(session, way_key="*", at=at), session.commit()))
+    ours = spent(lambda: (service.store_scores(session, way_key="*", at=at), session.commit()))
     cases = load_everybody(session, way_key="*", at=at, base=DEFAULT_BASE, columns=model.columns)
     parts = list(cases)
-    predict = timed(lambda: [model.linear.predict_proba(part.x) for part in parts])
-    read = timed(lambda: read_matrix(session, _read()))
+    predict = spent(lambda: [model.linear.predict_proba(part.x) for part in parts])
+    read = spent(lambda: read_matrix(session, _read()))
+    session.execute(text("set local enable_hashagg = off"))
+    grouped = spent(lambda: read_matrix(session, _read()))
+    session.execute(text("set local enable_hashagg = on"))
     session.execute(text("create table floor_score (alumnus_id bigint, probability float8)"))
     ids = np.concatenate([part.people for part in parts])
-    write = timed(lambda: (_write(ids), session.commit()))
+    write = spent(lambda: (_write(ids), session.commit()))
     floor = predict + read + write
     note = (
         f"floor: predict_proba {predict:,.0f}, recency and frequency of everybody read "
-        f"{read:,.0f}, COPY into a bare table {write:,.0f}"
+        f"{read:,.0f} ({grouped:,.0f} by the index), COPY into a bare table {write:,.0f}"
     )
     return [
-        Figure("matching", "features and scores", people, "ms", ours, floor, SCORES_GOAL, note=note)
-    ]
+        Figure("matching", "features and scores", people, "ms of processor", ours, floor,
+               SCORES_GOAL, note=note)
+    ]  # fmt: skip
 
 
 def _read() -> Any:
@@ -182,4 +193,6 @@ def run(people: int) -> list[Figure]:
 
 def measure(people: int, at: datetime) -> list[Figure]:
     """The figures on a district that is filled."""
-    return [*scores(people, at), *one_by_one(people, at), *together(people, at)]
+    found = [*one_by_one(people, at), *together(people, at)]
+    alone()
+    return [*scores(people, at), *found]
