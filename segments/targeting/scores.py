@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     true,
 )
 from sqlalchemy.orm import Session, aliased
@@ -78,6 +79,8 @@ def keep(
             "at": moment(at), "chances": chances,
         },
     )  # fmt: skip
+    # Else the planner takes a way that was never scored for one block, until autovacuum comes by.
+    session.execute(text("analyze score_block (way_key, no)"))
     return len(ids)
 
 
