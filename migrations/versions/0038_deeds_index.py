@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037_deeds_index"
-down_revision = "0036_score_block"
+revision = "0038_deeds_index"
+down_revision = "0037_score_block"
 branch_labels = None
 depends_on = None
 

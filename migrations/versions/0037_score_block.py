@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0036_score_block"
-down_revision = "0035_ask_limit"
+revision = "0037_score_block"
+down_revision = "0036_one_attendance"
 branch_labels = None
 depends_on = None
 SIZE = 128
