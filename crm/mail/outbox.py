@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import insert as plain_insert
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
@@ -53,6 +53,21 @@ class Attachment:
     name: str
     media_type: str
     body: bytes
+
+
+class How(TypedDict):
+    """What the messages of one decision have in common."""
+
+    message_class: MessageClass
+    at: datetime
+    origin: NotRequired[str]
+    version_id: NotRequired[int]
+    topic_key: NotRequired[str | None]
+    priority: NotRequired[int]
+    not_before: NotRequired[datetime | None]
+    expires_at: NotRequired[datetime | None]
+    window: NotRequired[Hours | None]
+    on_cap: NotRequired[str | None]
 
 
 def message_id(key: str) -> UUID:
@@ -145,22 +160,16 @@ def _rows(identity: UUID, attachments: Sequence[Attachment]) -> list[dict[str, A
     ]  # fmt: skip
 
 
-def queue_many(
-    session: Session,
-    rows: Select[Any],
-    *,
-    message_class: MessageClass,
-    at: datetime,
-    origin: str | None = None,
-    version_id: int | None = None,
-    topic_key: str | None = None,
-    priority: int = 50,
-    not_before: datetime | None = None,
-    expires_at: datetime | None = None,
-    window: Hours | None = None,
-    on_cap: str | None = None,
-) -> int:
-    """Queue one message for each row of a select, in one statement; answers how many were new.
+def queue_many(session: Session, rows: Select[Any], **how: Unpack[How]) -> int:
+    """Queue one message for each row of a select, in one statement; answers how many were new."""
+    statement = queueing(session, rows, **how)
+    session.flush()
+    done = session.execute(statement, execution_options={"preserve_rowcount": True})
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def queueing(session: Session, rows: Select[Any], **how: Unpack[How]) -> Insert:
+    """The statement of `queue_many`, to be run as a part of another.
 
     The select has columns `alumnus_id` and `key`, and may have any of `origin`, `version_id`,
     `topic_key`, `merge`, `priority`, `not_before`, `expires_at`; what it lacks comes from the
@@ -169,10 +178,13 @@ def queue_many(
     null writes the row as skipped from the start (a control group), so that every audience adds up.
     So is one for somebody who will be under 18 when it may go, unless the district lets it go.
     """
+    message_class, at, window = how["message_class"], how["at"], how.get("window")
     default: dict[str, Any] = {
-        "origin": origin, "version_id": version_id, "topic_key": topic_key, "priority": priority,
-        "not_before": not_before or at, "expires_at": expires_at, "merge": {},
-        "send_window": window.plain() if window else None, "on_cap": on_cap,
+        "origin": how.get("origin"), "version_id": how.get("version_id"),
+        "topic_key": how.get("topic_key"), "priority": how.get("priority", 50),
+        "not_before": how.get("not_before") or at, "expires_at": how.get("expires_at"),
+        "merge": {}, "send_window": window.plain() if window else None,
+        "on_cap": how.get("on_cap"),
     }  # fmt: skip
     found = rows.subquery("found")
     rule = None if message_class is MessageClass.IMMEDIATE else chosen(session, AgeRule)
@@ -180,20 +192,11 @@ def queue_many(
     columns = _message_columns(found, default, message_class, at)
     if rule is not None and young is not None:
         columns |= _skipped_if_young(columns, young, rule, message_class, at)
-    session.flush()
     picked = select(*(column.label(name) for name, column in columns.items()))
     if young is not None:
         picked = picked.select_from(found.outerjoin(young, young.c.id == found.c.alumnus_id))
-    return _insert(session, list(columns), picked)
-
-
-def _insert(session: Session, columns: list[str], picked: Select[Any]) -> int:
-    """Write what was picked; answers how many were new."""
-    statement = insert(Message).from_select(columns, picked, include_defaults=False)
-    done = session.execute(
-        statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
-    )
-    return int(done.rowcount)  # type: ignore[attr-defined]
+    statement = insert(Message).from_select(list(columns), picked, include_defaults=False)
+    return statement.on_conflict_do_nothing()
 
 
 def _minors(rule: AgeRule, at: datetime) -> Subquery:

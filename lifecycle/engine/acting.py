@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Select, String, case, exists, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CTE, Select, String, case, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session, aliased
 
 from crm.alumni.marking import add_subjects, put_custom
@@ -21,7 +21,7 @@ from crm.alumni.models import Alumnus
 from crm.core.district import chosen
 from crm.core.errors import NotFound
 from crm.mail.models import MessageClass
-from crm.mail.outbox import queue_many
+from crm.mail.outbox import queueing
 from lifecycle.calendar.choices import SchoolCalendar
 from lifecycle.engine.changes import MOMENT, let_in, these
 from lifecycle.engine.groups import Group
@@ -56,10 +56,11 @@ class Acted:
 
 
 def act(session: Session, group: Group, ids: Sequence[int], at: datetime) -> Acted:
-    """Do what the step does to these locked enrollments, in the caller's transaction."""
+    """Do what the step does to these locked enrollments, in the caller's transaction.
+
+    Letters are written by the statement that moves people on (`letters`).
+    """
     step = group.step
-    if isinstance(step, Send):
-        return Acted(_queue(session, group, step, ids, at))
     if isinstance(step, Enroll):
         return Acted(told=_enroll(session, group, step, ids, at))
     if isinstance(step, AskFor):
@@ -71,27 +72,25 @@ def act(session: Session, group: Group, ids: Sequence[int], at: datetime) -> Act
     return Acted()
 
 
-def run_key(group: Group) -> Any:
+def run_key(group: Group, one: Any = Enrollment) -> Any:
     """What names one run of a step to everything that it writes: `journey:KEY:enrollment:seq`."""
     start = f"journey:{group.document.journey}:"
-    return func.concat(start, Enrollment.id, ":", Enrollment.seq, type_=String())
+    return func.concat(start, one.id, ":", one.seq, type_=String())
 
 
-def _queue(session: Session, group: Group, step: Send, ids: Sequence[int], at: datetime) -> int:
-    """One message for each, under a key that any rerun would repeat (law 1)."""
+def letters(session: Session, group: Group, step: Send, due: CTE, at: datetime) -> Insert:
+    """One message for each due enrollment, under a key that any rerun would repeat (law 1)."""
     key, number = step.pinned
     version = content_version(session, key, number)
     if version is None:
         raise NotFound("There is no content called “%(content)s”.", content=step.content)
     expires_at = at + timedelta(seconds=step.expires)
-    rows: Any = select(Enrollment.alumnus_id, run_key(group).label("key")).where(
-        Enrollment.id == these(ids)
-    )
+    rows: Any = select(due.c.alumnus_id, run_key(group, due.c).label("key"))
     window = None
     if group.document.window is not None:
         window = group.document.window.hours(chosen(session, SchoolCalendar), at, expires_at)
-        rows = opening(session, rows, window, at)
-    return queue_many(
+        rows = opening(session, rows, due, window, at)
+    return queueing(
         session, rows, message_class=MessageClass.MARKETING, at=at,
         origin=f"journey:{group.document.journey}/{step.id}", version_id=version.id,
         topic_key=step.topic, priority=step.priority, expires_at=expires_at, window=window,

@@ -27,5 +27,13 @@ class Group:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but the step itself has to be done for those who are due."""
-        return self.document.exit is None and not isinstance(self.step, (*ACTING, WaitUntil))
+        """Whether one statement claims those who are due, runs the step and moves them on.
+
+        A letter within hours of its own first asks where its readers live.
+        """
+        step = self.step
+        if self.document.exit is not None or isinstance(step, WaitUntil):
+            return False
+        if isinstance(step, Send):
+            return self.document.window is None
+        return not isinstance(step, ACTING)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, literal, select, update
+from sqlalchemy import CTE, BigInteger, Select, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
@@ -52,9 +52,11 @@ def hold(session: Session, step: WaitUntil, ids: Sequence[int], at: datetime) ->
     return over
 
 
-def opening(session: Session, rows: Select[Any], window: Hours, at: datetime) -> Select[Any]:
-    """Messages to enrollments, each not before the window opens where its reader lives."""
-    rows = rows.join(Alumnus, Alumnus.id == Enrollment.alumnus_id)
+def opening(
+    session: Session, rows: Select[Any], due: CTE, window: Hours, at: datetime
+) -> Select[Any]:
+    """Messages to due enrollments, each not before the window opens where its reader lives."""
+    rows = rows.join(Alumnus, Alumnus.id == due.c.alumnus_id)
     zones = session.scalars(rows.with_only_columns(Alumnus.time_zone).distinct()).all()
     district = chosen(session, SendingHours).hours
     moments = {zone: next_open(at, zone, district, window) for zone in zones}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import Select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from lifecycle.engine.groups import Group
 from lifecycle.engine.intake import fault_text
 from lifecycle.engine.pace import Pace
 from lifecycle.engine.report import AdvanceReport
-from lifecycle.engine.steps import Cursor, Ran, claim, relock, run_batch, run_next
+from lifecycle.engine.steps import START, Cursor, Ran, claim, in_one, relock, run_batch, run_next
 from lifecycle.journeys.models import IS_WAITING, Enrollment, EnrollmentState, Journey
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,8 @@ class Runner:
     report: AdvanceReport
     pace: Pace = field(init=False)
     aside: int = field(default=0, init=False)
-    after: Cursor | None = field(default=None, init=False)
+    after: Cursor = field(default=START, init=False)
+    whole: Select[Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         first = FIRST if self.group.is_plain else ACTING
@@ -84,9 +86,13 @@ class Runner:
 
     def next_plain(self) -> int:
         """The whole batch in one statement, where nothing else has to be done for it."""
-        ran, claimed, last = run_next(self.session, self.group, self.at, self.after, self.pace.size)
+        if self.whole is None:
+            self.whole = in_one(self.session, self.group, self.at)
+        ran, claimed, after = run_next(
+            self.session, self.group, self.whole, self.after, self.pace.size
+        )
         self.session.commit()
-        self.after = last or self.after
+        self.after = after
         self.count(ran)
         return claimed
 

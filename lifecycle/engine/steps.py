@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Integer,
     Select,
     SmallInteger,
     String,
+    bindparam,
     case,
     exists,
     func,
@@ -26,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.interactions.models import Interaction
-from lifecycle.engine.acting import NOTHING_TOLD, Acted, Told, act
+from lifecycle.engine.acting import NOTHING_TOLD, Told, act, letters
 from lifecycle.engine.changes import MOMENT, end_exits, these
 from lifecycle.engine.groups import Group
 from lifecycle.engine.holding import hold
@@ -42,12 +44,13 @@ from lifecycle.journeys.models import (
     StepRun,
     entered_day,
 )
-from lifecycle.journeys.steps import Branch, Exit, Split, WaitFor, WaitUntil
+from lifecycle.journeys.steps import Branch, Exit, Send, Split, WaitFor, WaitUntil
 
 LOG = ["enrollment_id", "seq", "entered_on", "step_no", "outcome", "reason", "at"]
 
 
 Cursor = tuple[datetime, int]
+START: Cursor = (datetime.min.replace(tzinfo=UTC), 0)
 _SEEN = (
     Enrollment.id, Enrollment.alumnus_id, Enrollment.seq, Enrollment.anchor_at, Enrollment.wake_at,
     entered_day(Enrollment.entered_at).label("entered_on"),
@@ -63,8 +66,8 @@ class Ran:
     ended: int = 0
 
 
-def _due(group: Group, at: datetime, after: Cursor | None, limit: int) -> Select[Any]:
-    """The next due enrollments at a step under lock, leaving other workers' alone.
+def _due(group: Group, at: datetime) -> Select[Any]:
+    """The next `most` due enrollments at a step under lock, leaving other workers' alone.
 
     None at all once the journey is paused or stopped. The cursor keeps the rows of the batches
     before from being walked over again.
@@ -72,33 +75,34 @@ def _due(group: Group, at: datetime, after: Cursor | None, limit: int) -> Select
     live = exists().where(
         Journey.id == group.version.journey_id, Journey.state == JourneyState.LIVE
     )
-    statement: Any = (
+    after = func.row(
+        bindparam("after_moment", type_=MOMENT), bindparam("after_id", type_=Enrollment.id.type)
+    )
+    found: Any = (
         select(*_SEEN)
         .where(
             Enrollment.version_id == group.version.id,
             Enrollment.step_no == group.step_no,
             IS_WAITING,
             Enrollment.wake_at <= at,
+            func.row(Enrollment.wake_at, Enrollment.id) > after,
             live,
         )
         .order_by(Enrollment.wake_at, Enrollment.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True, key_share=True, of=Enrollment)
     )
-    if after is not None:
-        statement = statement.where(
-            func.row(Enrollment.wake_at, Enrollment.id)
-            > func.row(literal(after[0], MOMENT), literal(after[1], Enrollment.id.type))
-        )
-    found: Select[Any] = statement
-    return found
+    statement: Select[Any] = found
+    return statement
 
 
-def claim(
-    session: Session, group: Group, at: datetime, after: Cursor | None, limit: int
-) -> Sequence[Any]:
+def _page(after: Cursor, limit: int) -> Mapping[str, Any]:
+    return {"after_moment": after[0], "after_id": after[1], "most": limit}
+
+
+def claim(session: Session, group: Group, at: datetime, after: Cursor, limit: int) -> Sequence[Any]:
     """Lock the next due enrollments at a step; answers rows with `id` and `wake_at`."""
-    return session.execute(_due(group, at, after, limit)).all()
+    return session.execute(_due(group, at), _page(after, limit)).all()
 
 
 def relock(session: Session, group: Group, ids: Sequence[int], at: datetime) -> list[int]:
@@ -117,24 +121,32 @@ def relock(session: Session, group: Group, ids: Sequence[int], at: datetime) -> 
     return list(session.scalars(statement))
 
 
-def run_next(
-    session: Session, group: Group, at: datetime, after: Cursor | None, limit: int
-) -> tuple[Ran, int, Cursor | None]:
-    """Claim and run the next batch of a plain step in one statement; needs `group.is_plain`.
+def in_one(session: Session, group: Group, at: datetime) -> Select[Any]:
+    """The statement that claims the next batch and runs it whole; needs `group.is_plain`.
 
-    Answers what it did, how many it claimed, and the cursor for the batch after it.
+    Made once for all batches of a step: the cursor and the size are its parameters.
     """
-    due = _due(group, at, after, limit).cte("due")
+    due = _due(group, at).cte("due")
     last = (
         select(due.c.wake_at, due.c.id).order_by(due.c.wake_at.desc(), due.c.id.desc()).limit(1)
     ).subquery("last")
-    moved, logged = _advance(session, group, due, at)
     claimed = select(func.count()).select_from(due).scalar_subquery()
-    statement = select(func.max(last.c.wake_at), func.max(last.c.id), claimed, moved)
-    found = session.execute(statement.select_from(last).add_cte(logged)).one()
-    wake_at, last_id, number, stepped = found
+    done = _advance(session, group, due, at)
+    return done.add_columns(func.max(last.c.wake_at), func.max(last.c.id), claimed).select_from(
+        last
+    )
+
+
+def run_next(
+    session: Session, group: Group, statement: Select[Any], after: Cursor, limit: int
+) -> tuple[Ran, int, Cursor]:
+    """Claim and run the next batch of a plain step by its statement (`in_one`).
+
+    Answers what it did, how many it claimed, and the cursor for the batch after it.
+    """
+    stepped, queued, wake_at, last, claimed = session.execute(statement, _page(after, limit)).one()
     ended = stepped if isinstance(group.step, Exit) else 0
-    return Ran(stepped=stepped, ended=ended), number, (wake_at, last_id) if number else None
+    return Ran(stepped, queued, ended), claimed, (wake_at, last) if claimed else after
 
 
 def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) -> Ran:
@@ -147,14 +159,13 @@ def run_batch(session: Session, group: Group, ids: Sequence[int], at: datetime) 
         ids = [i for i in ids if i not in gone]
     if ids and isinstance(group.step, WaitUntil):
         ids = hold(session, group.step, ids, at)
-    acted = act(session, group, ids, at) if ids else Acted()
-    stepped = 0
-    if ids:
-        chosen = select(*_SEEN).where(Enrollment.id == these(ids)).cte("due")
-        moved, logged = _advance(session, group, chosen, at, acted.told)
-        stepped = session.scalars(select(moved).add_cte(logged)).one()
+    if not ids:
+        return Ran(ended=len(out))
+    acted = act(session, group, ids, at)
+    chosen = select(*_SEEN).where(Enrollment.id == these(ids)).cte("due")
+    stepped, queued = session.execute(_advance(session, group, chosen, at, acted.told)).one()
     ended = stepped if isinstance(group.step, Exit) else 0
-    return Ran(stepped=stepped, queued=acted.queued, ended=ended + len(out))
+    return Ran(stepped, acted.queued + queued, ended + len(out))
 
 
 def outcome(session: Session, group: Group, due: CTE, at: datetime) -> ColumnElement[Any]:
@@ -205,8 +216,8 @@ def _advance(
     due: CTE,
     at: datetime,
     told: Mapping[int, Told] = NOTHING_TOLD,
-) -> tuple[ColumnElement[int], CTE]:
-    """Log the step and move everybody on: the number of those moved, and the log to add to it.
+) -> Select[Any]:
+    """Log the step, write its letters and move everybody on: how many moved, and letters queued.
 
     The log's key stops a second run; the number of steps run guards against a lost lock.
     """
@@ -232,8 +243,12 @@ def _advance(
         .returning(Enrollment.id)
         .cte("moved")
     )
-    number = select(func.count()).select_from(moved).scalar_subquery()
-    return number, logged.returning(StepRun.seq).cte("logged")
+    queued: ColumnElement[int] = literal(0)
+    if isinstance(step, Send):
+        written = letters(session, group, step, due, at).returning(literal(1)).cte("written")
+        queued = select(func.count()).select_from(written).scalar_subquery()
+    stepped = select(func.count()).select_from(moved).scalar_subquery()
+    return select(stepped, queued).add_cte(logged.returning(StepRun.seq).cte("logged"))
 
 
 def _next(group: Group, found: ColumnElement[Any], at: datetime) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
 
 from crm.core import clock
@@ -79,6 +80,42 @@ def test_batches_of_any_size_come_to_the_same(
     assert len(once["runs"]) > 200
     assert once["tasks"]
     assert small == once
+
+
+LETTER = """\
+journey: letter
+name: Letter
+serves: Connect early
+enter: phase:new_graduate
+steps:
+  - {id: letter, send: letter, topic: news}
+  - {id: rest, wait: 2d}
+  - {id: done, exit: done}
+"""
+
+
+def test_a_letter_is_decided_logged_and_left_behind_in_one_statement_a_batch(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "FIRST", 4)
+    monkeypatch.setattr(Pace, "told", lambda *_: None)
+    district.publish(LETTER)
+    district.people(10)
+    seen: list[str] = []
+
+    def note(*told: Any) -> None:
+        seen.append(told[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        report = district.tick(TODAY)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert (report.stepped, report.queued) == (10, 10)
+    writing = [one for one in seen if "INSERT INTO message" in one]
+    assert len(writing) == 3
+    assert all("INSERT INTO step_run" in one and "SKIP LOCKED" in one for one in writing)
+    assert sum("SKIP LOCKED" in one and "FROM enrollment" in one for one in seen) == 3
 
 
 def test_a_batch_follows_the_time_of_the_one_before() -> None:
