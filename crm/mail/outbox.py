@@ -60,8 +60,8 @@ class How(TypedDict):
 
     message_class: MessageClass
     at: datetime
-    origin: NotRequired[str]
-    version_id: NotRequired[int]
+    origin: NotRequired[str | None]
+    version_id: NotRequired[int | None]
     topic_key: NotRequired[str | None]
     priority: NotRequired[int]
     not_before: NotRequired[datetime | None]
