@@ -115,13 +115,32 @@ for whatever values, which takes three times as long or more for a query of peop
 """
 
 
+MANY = 300
+"""With more ids than this in a statement, a plan that fits costs less than one that does not.
+
+A plan for whatever values reckons with ten ids: it goes through all of one list for each of another
+(placing 5,000 people: 280 µs each instead of 58), and is still the better one for up to 200.
+"""
+
+
+class _Ids(str):
+    """The text of an array of many ids."""
+
+    __slots__ = ()
+
+
 @event.listens_for(Engine, "do_execute")
 def _unprepared(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-    """Send a statement that is marked so without preparing it."""
-    if context is None or not context.execution_options.get("homecoming_unprepared"):
+    """Send a statement that is marked so, or has many ids in it, without preparing it."""
+    marked = context is not None and context.execution_options.get("homecoming_unprepared")
+    if not marked and not _has_many(parameters):
         return False
     cursor.execute(statement, parameters, prepare=False)
     return True
+
+
+def _has_many(parameters: Any) -> bool:
+    return isinstance(parameters, dict) and any(type(one) is _Ids for one in parameters.values())
 
 
 def each_by_itself(session: Session) -> None:
@@ -238,7 +257,12 @@ class IdArray(UserDefinedType[Any]):
         return f"{self.kind}[]"
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        return lambda ids: "{" + ",".join(map(str, ids)) + "}"
+        return _array_text
+
+
+def _array_text(ids: Collection[Any]) -> str:
+    text = "{" + ",".join(map(str, ids)) + "}"
+    return _Ids(text) if len(ids) > MANY else text
 
 
 def id_array(ids: Iterable[Any], kind: Any = None) -> ColumnElement[Any]:
