@@ -115,6 +115,8 @@ for whatever values, which takes three times as long or more for a query of peop
 """
 
 
+PREPARED: dict[str, Any] = {"homecoming_unprepared": False}
+"""Execution options of a statement over many ids that finds all it needs by them in an index."""
 MANY = 300
 """With more ids than this in a statement, a plan that fits costs less than one that does not.
 
@@ -132,8 +134,8 @@ class _Ids(str):
 @event.listens_for(Engine, "do_execute")
 def _unprepared(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
     """Send a statement that is marked so, or has many ids in it, without preparing it."""
-    marked = context is not None and context.execution_options.get("homecoming_unprepared")
-    if not marked and not _has_many(parameters):
+    options = context.execution_options if context is not None else {}
+    if not options.get("homecoming_unprepared", _has_many(parameters)):
         return False
     cursor.execute(statement, parameters, prepare=False)
     return True

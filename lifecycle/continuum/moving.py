@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Delete,
     Select,
     and_,
     any_,
@@ -29,7 +30,7 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.database import id_array
+from crm.core.database import PREPARED
 from lifecycle.continuum.definition import Continuum
 from lifecycle.continuum.models import Standing, StandingMove
 from lifecycle.continuum.placing import (
@@ -97,9 +98,14 @@ def _placing(ladder: Continuum) -> Select[int]:
 
 def forget_merged(session: Session, ids: Sequence[int]) -> None:
     """Take people whose record became part of another's off the continuum."""
+    options = {"synchronize_session": False}
+    session.execute(_forgetting(), {"who": list(ids)}, execution_options=options)
+
+
+@cache
+def _forgetting() -> Delete:
     merged = exists().where(Alumnus.id == Standing.alumnus_id, Alumnus.merged_into_id.is_not(None))
-    statement = delete(Standing).where(Standing.alumnus_id == any_(id_array(ids)), merged)
-    session.execute(statement, execution_options={"synchronize_session": False})
+    return delete(Standing).where(Standing.alumnus_id == any_(WHO), merged)
 
 
 def _phase_moves(changed: CTE) -> Select[Any]:
@@ -213,7 +219,7 @@ def _move(
 
 def pass_phases(session: Session, ids: Sequence[int], at: datetime, ladder: Continuum) -> int:
     """Move people on whom time alone carries into another phase; their deeds are not read."""
-    return session.scalars(_passing(ladder), given(ids, at)).one()
+    return session.scalars(_passing(ladder), given(ids, at), execution_options=PREPARED).one()
 
 
 @cache

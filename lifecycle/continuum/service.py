@@ -25,10 +25,12 @@ SWEEP_LOCK = 0x68630001
 class Swept:
     """What one batch did: whom it looked at (others follow changes too), how many moved.
 
-    `more` says whether there may be others to look at.
+    `changed` are those of them about whom something is known that was not; the others only came
+    into another phase. `more` says whether there may be others to look at.
     """
 
     ids: tuple[int, ...]
+    changed: tuple[int, ...]
     moved: int
     more: bool
 
@@ -60,7 +62,8 @@ def sweep_batch(session: Session, at: datetime, limit: int = BATCH) -> Swept:
     aged = [i for i, stage_due in due if not stage_due and i not in deeds]
     moved = place_people(session, sorted(deeds), at, ladder) if deeds else 0
     moved += pass_phases(session, aged, at, ladder) if aged else 0
-    return Swept((*sorted(deeds), *aged), moved, more=len(marks) + len(due) >= limit)
+    changed = tuple(sorted(deeds))
+    return Swept((*changed, *aged), changed, moved, more=len(marks) + len(due) >= limit)
 
 
 def take_changed(session: Session, limit: int) -> list[int]:

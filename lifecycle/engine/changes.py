@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     String,
+    Update,
     and_,
     any_,
+    bindparam,
     case,
     cast,
     func,
@@ -23,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
-from crm.core.database import id_array
+from crm.core.database import IdArray, UTCDateTime, id_array
 from crm.interactions.models import Interaction
 from crm.mail.models import Message
 from crm.mail.reasons import CONTACT_BUDGET
@@ -42,6 +46,8 @@ from lifecycle.journeys.models import (
 )
 from lifecycle.journeys.steps import ANY
 
+AT: Any = bindparam("at", type_=UTCDateTime())
+WHO: Any = bindparam("who", type_=IdArray("bigint"))
 QUIETLY = {"synchronize_session": False, "preserve_rowcount": True}
 
 
@@ -50,9 +56,14 @@ def these(ids: Sequence[int]) -> ColumnElement[Any]:
     return any_(id_array(ids))
 
 
-def rows(session: Session, statement: Any) -> int:
+def given(ids: Sequence[int], at: datetime) -> dict[str, Any]:
+    """The values of `WHO` and `AT`, in statements that are built once."""
+    return {"who": list(ids), "at": at}
+
+
+def rows(session: Session, statement: Any, values: Mapping[str, Any] | None = None) -> int:
     """Run an INSERT or UPDATE and answer how many rows it touched."""
-    done: Any = session.execute(statement, execution_options=QUIETLY)
+    done: Any = session.execute(statement, values, execution_options=QUIETLY)
     return int(done.rowcount)
 
 
@@ -71,6 +82,11 @@ def enter(
 
 def note_goals(session: Session, ids: Sequence[int], at: datetime) -> int:
     """Note that the goal of a journey happened since people entered, while it counts for them."""
+    return rows(session, _goals(), given(ids, at))
+
+
+@cache
+def _goals() -> Update:
     kind = JourneyVersion.document["goal"].astext
     within = cast(JourneyVersion.document["goal_within"].astext, Integer)
     until = Enrollment.entered_at + func.make_interval(0, 0, 0, 0, 0, 0, within)
@@ -79,65 +95,78 @@ def note_goals(session: Session, ids: Sequence[int], at: datetime) -> int:
         .join(JourneyVersion, JourneyVersion.id == Enrollment.version_id)
         .join(Interaction, Interaction.alumnus_id == Enrollment.alumnus_id)
         .where(
-            Enrollment.alumnus_id == these(ids),
+            Enrollment.alumnus_id == any_(WHO),
             or_(IS_INSIDE, Interaction.occurred_at <= until),
             Enrollment.goal_at.is_(None),
             Interaction.kind == kind,
             Interaction.machine.is_(False),
-            Interaction.occurred_at.between(Enrollment.entered_at, at),
+            Interaction.occurred_at.between(Enrollment.entered_at, AT),
         )
         .group_by(Enrollment.id)
         .subquery("reached")
     )
     statement = update(Enrollment).where(Enrollment.id == reached.c.id)
-    return rows(session, statement.values(goal_at=reached.c.moment))
+    return statement.values(goal_at=reached.c.moment)
 
 
 def wake(session: Session, ids: Sequence[int], at: datetime) -> int:
     """Wake people who wait for what has happened now; the step itself decides what follows."""
+    return rows(session, _waking(), given(ids, at))
+
+
+@cache
+def _waking() -> Update:
     step = JourneyVersion.document["steps"][Enrollment.step_no]
     happened = (
         select(Enrollment.id)
         .join(JourneyVersion, JourneyVersion.id == Enrollment.version_id)
         .join(Interaction, Interaction.alumnus_id == Enrollment.alumnus_id)
         .where(
-            Enrollment.alumnus_id == these(ids),
+            Enrollment.alumnus_id == any_(WHO),
             IS_WAITING,
-            Enrollment.wake_at > at,
+            Enrollment.wake_at > AT,
             or_(
                 step["interaction"].has_key(Interaction.kind),
                 step["interaction"].astext == ANY,
             ),
             Interaction.machine.is_(False),
-            Interaction.occurred_at.between(Enrollment.anchor_at, at),
+            Interaction.occurred_at.between(Enrollment.anchor_at, AT),
         )
     )
-    statement = update(Enrollment).where(Enrollment.id.in_(happened)).values(wake_at=at)
-    return rows(session, statement)
+    return update(Enrollment).where(Enrollment.id.in_(happened)).values(wake_at=AT)
 
 
 def end_departed(session: Session, ids: Sequence[int], at: datetime) -> int:
     """Let out people who died or whose record became part of another's."""
+    return rows(session, _departing(), given(ids, at))
+
+
+@cache
+def _departing() -> Update:
     reason = case((Alumnus.deceased, "deceased"), else_="merged")
-    statement = (
+    return (
         update(Enrollment)
         .where(
-            Enrollment.alumnus_id == these(ids),
+            Enrollment.alumnus_id == any_(WHO),
             IS_INSIDE,
             Alumnus.id == Enrollment.alumnus_id,
             or_(Alumnus.deceased, Alumnus.merged_into_id.is_not(None)),
         )
-        .values(state=EnrollmentState.ENDED, ended_at=at, end_reason=reason)
+        .values(state=EnrollmentState.ENDED, ended_at=AT, end_reason=reason)
     )
-    return rows(session, statement)
 
 
 def end_capped(session: Session, ids: Sequence[int], at: datetime) -> int:
     """Let out people whose message the contact budget stopped, where its step says so."""
+    return rows(session, _stopping(), given(ids, at))
+
+
+@cache
+def _stopping() -> Update:
     capped = (
         select(func.split_part(Message.key, ":", 3))
         .where(
-            Message.alumnus_id == these(ids),
+            Message.alumnus_id == any_(WHO),
             Message.on_cap == literal_column("'exit'"),
             Message.state == literal_column("'skipped'"),
             Message.reason == CONTACT_BUDGET,
@@ -146,20 +175,24 @@ def end_capped(session: Session, ids: Sequence[int], at: datetime) -> int:
         .scalar_subquery()
     )
     statement = update(Enrollment).where(
-        Enrollment.alumnus_id == these(ids), IS_WAITING, cast(Enrollment.id, String).in_(capped)
+        Enrollment.alumnus_id == any_(WHO), IS_WAITING, cast(Enrollment.id, String).in_(capped)
     )
-    values = {"state": EnrollmentState.ENDED, "ended_at": at, "end_reason": "cap"}
-    return rows(session, statement.values(values))
+    return statement.values(state=EnrollmentState.ENDED, ended_at=AT, end_reason="cap")
 
 
 def versions_with_exits(session: Session, ids: Sequence[int]) -> Sequence[JourneyVersion]:
     """Versions of live journeys that have an exit query and some of these people inside."""
+    return session.scalars(_exits(), {"who": list(ids)}).all()
+
+
+@cache
+def _exits() -> Select[JourneyVersion]:
     inside = (
         select(Enrollment.version_id)
-        .where(Enrollment.alumnus_id == these(ids), IS_WAITING)
+        .where(Enrollment.alumnus_id == any_(WHO), IS_WAITING)
         .distinct()
     )
-    statement = (
+    return (
         select(JourneyVersion)
         .join(Journey, Journey.id == JourneyVersion.journey_id)
         .where(
@@ -168,7 +201,6 @@ def versions_with_exits(session: Session, ids: Sequence[int]) -> Sequence[Journe
             JourneyVersion.document["exit"].astext.is_not(None),
         )
     )
-    return session.scalars(statement).all()
 
 
 def end_exits(

@@ -64,10 +64,11 @@ def _follow(session: Session, at: datetime, report: AdvanceReport, limit: int) -
     swept = sweep_batch(session, at, limit)
     if swept.ids:
         report.moved += swept.moved
-        note_goals(session, swept.ids, at)
-        wake(session, swept.ids, at)
-        report.ended += end_departed(session, swept.ids, at)
-        report.ended += end_capped(session, swept.ids, at)
+        if swept.changed:
+            note_goals(session, swept.changed, at)
+            wake(session, swept.changed, at)
+            report.ended += end_departed(session, swept.changed, at)
+            report.ended += end_capped(session, swept.changed, at)
         for version in versions_with_exits(session, swept.ids):
             _let_out(session, version, swept.ids, at, report)
         for _, version in live_journeys(session):

@@ -41,7 +41,8 @@ LOOKED_UP = ("interaction", "interest")
 """Long tables of which a tick only asks by person: other indices are made where a query looks."""
 HANGS_ON = ("enrollment", "journey")
 """Whatever else refers to these is copied too: what a new kind of step writes, for example."""
-BUFFERS = "set temp_buffers = '384MB'; set work_mem = '64MB'"
+BUFFERS = "set temp_buffers = '384MB'; set work_mem = '64MB'; set random_page_cost = 1.1"
+"""The copies lie in memory, where a page out of turn costs what the next one does."""
 
 TWIN = """create temp table {table}
     (like public.{table} including defaults including identity including generated
