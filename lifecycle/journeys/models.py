@@ -154,6 +154,7 @@ class Enrollment(Model):
 
 # Written into the statement rather than bound, so that the partial indices can be used for it.
 IS_WAITING: ColumnElement[bool] = Enrollment.state == literal_column("'waiting'")
+IS_STUCK: ColumnElement[bool] = Enrollment.state == literal_column("'stuck'")
 IS_INSIDE: ColumnElement[bool] = Enrollment.state != literal_column("'ended'")
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.sql import tablesample
 
 from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling
+from crm.core.database import among
 from crm.core.district import chosen
 from crm.core.extend import QueryContext
 from crm.core.viewer import Viewer
@@ -174,7 +175,7 @@ def not_entered(
         for n, part in enumerate(parts)
     ]
     judged = _judging(session, journey, version, document, at).label("judged")
-    people = select(judged, *tests).where(Alumnus.id.in_(_some(session)), visible_alumni(viewer))
+    people = select(judged, *tests).where(among(Alumnus.id, _some(session)), visible_alumni(viewer))
     looked = people.limit(SAMPLE).subquery("looked")
     alike = select(func.count(), *looked.c).group_by(*looked.c)
     found: Counter[str] = Counter()
@@ -197,12 +198,13 @@ def _why(kept: str | None, holds: Sequence[bool]) -> str:
     return kept or SOON
 
 
-def _some(session: Session) -> Any:
+def _some(session: Session) -> Sequence[int]:
     """Ids of about a sample of people, by blocks of the table; of all, where they are few."""
     most = session.scalar(select(func.max(Alumnus.id))) or 0
     percent = min(100.0, 100.0 * SAMPLE * 2 / max(most, 1))
     sampled = tablesample(Alumnus, func.system(percent), seed=literal(1))
-    return select(sampled.c.id) if most > 2 * SAMPLE else select(Alumnus.id)
+    some = select(sampled.c.id) if most > 2 * SAMPLE else select(Alumnus.id)
+    return session.scalars(some).all()
 
 
 def _which(parts: Sequence[Node], why: str) -> Mapping[str, Any] | None:

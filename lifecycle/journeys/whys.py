@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, case, cast, func, or_, select
+from sqlalchemy import String, case, cast, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from crm.core.viewer import Viewer
@@ -22,7 +22,8 @@ from crm.mail.reasons import CONTACT_BUDGET, SENTENCES
 from lifecycle.continuum.remembering import remembered
 from lifecycle.journeys.definition import Document
 from lifecycle.journeys.models import (
-    IS_INSIDE,
+    IS_STUCK,
+    IS_WAITING,
     Enrollment,
     EnrollmentState,
     Journey,
@@ -89,23 +90,29 @@ def whys(
 def _standing(
     session: Session, journey: Journey, version: JourneyVersion, document: Document, viewer: Viewer
 ) -> Iterator[Figure]:
-    fault = case(
-        (Enrollment.state == EnrollmentState.STUCK, func.coalesce(Enrollment.end_reason, ""))
+    """Who waits, read off the index of those who are due some day, and who is stuck."""
+    fault = func.coalesce(Enrollment.end_reason, "")
+    wakes = func.min(Enrollment.wake_at), func.max(Enrollment.wake_at)
+    waiting = (
+        select(Enrollment.step_no, literal(None, String()), func.count(), *wakes)
+        .where(Enrollment.version_id == version.id, IS_WAITING)
+        .group_by(Enrollment.step_no)
     )
-    statement = select(
-        Enrollment.step_no, Enrollment.state, fault.label("fault"), func.count(),
-        func.min(Enrollment.wake_at), func.max(Enrollment.wake_at),
-    ).where(Enrollment.version_id == version.id, IS_INSIDE)  # fmt: skip
-    grouped = scoped(statement, Enrollment.alumnus_id, viewer).group_by(
-        Enrollment.step_no, Enrollment.state, fault
+    stuck = (
+        select(Enrollment.step_no, fault, func.count(), null(), null())
+        .where(Enrollment.journey_id == journey.id, Enrollment.version_id == version.id, IS_STUCK)
+        .group_by(Enrollment.step_no, fault)
     )
-    for no, state, why, people, first, last in session.execute(grouped):
-        where = f"journey:{journey.key} version:{version.no} step:{no} state:{state.value}"
-        step = document.steps[no]
-        if state is EnrollmentState.STUCK:
-            yield Figure(step.id, STUCK, why, people, query=f"enrolled({where})")
-        else:
-            yield Figure(step.id, WAITS, step.kind, people, first, last, None, f"enrolled({where})")
+    for statement in (waiting, stuck):
+        found = session.execute(scoped(statement, Enrollment.alumnus_id, viewer))
+        for no, why, people, first, last in found:
+            state = EnrollmentState.WAITING if why is None else EnrollmentState.STUCK
+            where = f"journey:{journey.key} version:{version.no} step:{no} state:{state.value}"
+            step, query = document.steps[no], f"enrolled({where})"
+            if why is None:
+                yield Figure(step.id, WAITS, step.kind, people, first, last, None, query)
+            else:
+                yield Figure(step.id, STUCK, why, people, query=query)
 
 
 def _messages(
