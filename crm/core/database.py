@@ -128,13 +128,11 @@ A plan for whatever values reckons with ten ids: it goes through all of one list
 class _Ids(str):
     """The text of an array of many ids."""
 
-    __slots__ = ()
-
 
 @event.listens_for(Engine, "do_execute")
 def _unprepared(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
     """Send a statement that is marked so, or has many ids in it, without preparing it."""
-    options = context.execution_options if context is not None else {}
+    options = context.execution_options if context else {}
     if not options.get("homecoming_unprepared", _has_many(parameters)):
         return False
     cursor.execute(statement, parameters, prepare=False)
@@ -263,8 +261,7 @@ class IdArray(UserDefinedType[Any]):
 
 
 def _array_text(ids: Collection[Any]) -> str:
-    text = "{" + ",".join(map(str, ids)) + "}"
-    return _Ids(text) if len(ids) > MANY else text
+    return (_Ids if len(ids) > MANY else str)("{" + ",".join(map(str, ids)) + "}")
 
 
 def id_array(ids: Iterable[Any], kind: Any = None) -> ColumnElement[Any]:
