@@ -37,7 +37,7 @@ from segments.desk.choices import Asking
 from segments.desk.match import candidates, match
 from segments.desk.planning import USUAL_DELAY
 from segments.desk.together import propose
-from segments.desk.waves import plan_wave, timing
+from segments.desk.waves import paces, plan_wave, timing
 from segments.requests.draft import Draft, Slot
 from segments.requests.models import Place, Request
 from segments.requests.queries import dates_of
@@ -120,7 +120,8 @@ def _serial(session: Session, request: Request, at: datetime, *, by_chance: bool
     if by_chance:
         ranked = replace(ranked, order=np.argsort(-ranked.chance, kind="stable"))
     asking = Asking(near_first=False, explore=0.0)
-    time_left = timing(session, request.way_key, at, [d.starts_at for d in found.need.dates])
+    pace = paces(session, request.way_key, at)
+    time_left = timing(pace, at, [choice.starts_at for choice in found.need.dates])
     places = places_left(session, request)
     wave = plan_wave(ranked, places, time_left, asking, seed="")
     rows = ranked.order[: len(wave.rows)].tolist()

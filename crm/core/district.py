@@ -43,6 +43,19 @@ def chosen(session: Session, kind: type[C]) -> C:
     return kind.model_validate(session.scalar(_CHOSEN, {"group": kind.key}) or {})
 
 
+class Chosen:
+    """What the district chose of several groups, read at once."""
+
+    def __init__(self, session: Session, *kinds: type[Choices]) -> None:
+        keys = [kind.key for kind in kinds]
+        group = select(DistrictSetting.key, DistrictSetting.value)
+        self._values = dict(session.execute(group.where(DistrictSetting.key.in_(keys))).all())
+
+    def of(self, kind: type[C]) -> C:
+        """One of the groups asked for; its defaults where nothing was chosen."""
+        return kind.model_validate(self._values.get(kind.key) or {})
+
+
 def choose(session: Session, choices: Choices, *, at: datetime) -> dict[str, Any]:
     """Keep a group; answers what changed, as name → [before, after]. The caller commits."""
     before = chosen(session, type(choices)).model_dump(mode="json")

@@ -7,7 +7,7 @@ from as well, so that nobody's alumni are lost when a building changes its sign.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -46,6 +46,12 @@ class When:
 def with_predecessors(session: Session, school_ids: Iterable[int]) -> set[int]:
     """These schools and all that became part of them, over any number of generations."""
     return _reached(school_ids, _links(session))
+
+
+def predecessors_of(session: Session) -> Callable[[Iterable[int]], set[int]]:
+    """`with_predecessors` for many questions after one look."""
+    links = _links(session)
+    return lambda school_ids: _reached(school_ids, links)
 
 
 def lines_of(session: Session, school_ids: Iterable[int]) -> dict[int, set[int]]:

@@ -7,6 +7,7 @@ ordered: the first that holds is the reason counted. The desk ranks whom none of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Select,
     and_,
     case,
@@ -24,7 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    union,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
@@ -40,7 +42,8 @@ from crm.alumni.models import (
 )
 from crm.consent.age import AgeRule, minor_on
 from crm.consent.queries import address_suppressed, refuses, topic_paused_until
-from crm.core.district import chosen
+from crm.core.database import among
+from crm.core.district import Chosen
 from crm.interactions.models import Interaction
 from crm.mail.facts import BUDGETED, GONE
 from crm.mail.models import Message
@@ -56,9 +59,10 @@ from segments.clearance.queries import cleared_on
 from segments.mentoring.queries import has_now, takes_at_most
 from segments.mentoring.rules import MentoringRules
 from segments.requests.models import Request, RequestDate
-from segments.requests.queries import dates_of
+from segments.requests.queries import dates_of_all
 
 TOPIC = "volunteering"
+WORK_MEM = "64MB"
 DEEDS = {"speak": "talk_given", "mentor": "mentoring"}  # other ways leave `help_given`
 
 
@@ -83,21 +87,31 @@ class Need:
 
 def need_of(session: Session, request: Request, at: datetime) -> Need:
     """The need of a request as of a moment."""
-    school = session.get_one(School, request.school_id)
-    dates = tuple(d for d in dates_of(session, request.id) if d.starts_at >= at + SOONEST)
-    policy = chosen(session, ClearancePolicy)
-    level = policy.needed_level(request.supervision, request.place)
-    zone = ZoneInfo(school.time_zone)
-    ready = policy.ready(level, at.astimezone(zone).date())
-    margin = chosen(session, AgeRule).margin_years
-    rules = chosen(session, MentoringRules)
-    usual = rules.most if request.way_key in rules.ways else None
-    return Need(request, zone, level, dates, at, margin, usual, ready, chosen(session, AskCare))
+    return needs_of(session, [request], at)[0]
+
+
+def needs_of(session: Session, requests: Sequence[Request], at: datetime) -> list[Need]:
+    """The needs of requests as of a moment, in their order; a fixed number of statements."""
+    schools = among(School.id, {request.school_id for request in requests})
+    zones = dict(session.execute(select(School.id, School.time_zone).where(schools)).all())
+    choices = dates_of_all(session, [request.id for request in requests])
+    choice = Chosen(session, ClearancePolicy, MentoringRules, AgeRule, AskCare)
+    policy, rules = choice.of(ClearancePolicy), choice.of(MentoringRules)
+    margin, care = choice.of(AgeRule).margin_years, choice.of(AskCare)
+    found = []
+    for request in requests:
+        dates = (d for d in choices.get(request.id, ()) if d.starts_at >= at + SOONEST)
+        level = policy.needed_level(request.supervision, request.place)
+        zone = ZoneInfo(zones[request.school_id])
+        ready = policy.ready(level, at.astimezone(zone).date())
+        usual = rules.most if request.way_key in rules.ways else None
+        found.append(Need(request, zone, level, tuple(dates), at, margin, usual, ready, care))
+    return found
 
 
 def sort_in_memory(session: Session) -> None:
     """Give this transaction's sorts over everybody memory enough."""
-    session.execute(text("set local work_mem = '64MB'"))
+    session.execute(text(f"set local work_mem = '{WORK_MEM}'"))
 
 
 def _helps(way_key: str) -> ColumnElement[bool]:
@@ -119,16 +133,23 @@ def _helps(way_key: str) -> ColumnElement[bool]:
 
 def helpers(way_key: str) -> Select[int]:
     """The ids of those who offer a way to help or helped in it before."""
-    offered = select(Interest.alumnus_id).where(
+    found = helping(way_key).subquery()
+    return select(found.c.alumnus_id).distinct()
+
+
+def helping(way_key: str) -> CompoundSelect[int, int]:
+    """The same as (`alumnus_id`, `offers`), 1 for an offer and 0 for help given; some twice."""
+    offered = select(Interest.alumnus_id, literal(1).label("offers")).where(
         Interest.kind == InterestKind.WAY, Interest.key == way_key
     )
-    said_yes = select(Ask.alumnus_id).where(Ask.way_key == way_key, Ask.state == AskState.ACCEPTED)
+    said_yes = select(Ask.alumnus_id, literal(0)).where(
+        Ask.way_key == way_key, Ask.state == AskState.ACCEPTED
+    )
     parts = [offered, said_yes]
     if way_key in DEEDS:
-        did = select(Interaction.alumnus_id).where(Interaction.kind == DEEDS[way_key])
+        did = select(Interaction.alumnus_id, literal(0)).where(Interaction.kind == DEEDS[way_key])
         parts.append(did.where(Interaction.machine.is_(False)))
-    found = union(*parts).subquery()
-    return select(found.c.alumnus_id)
+    return union_all(*parts)
 
 
 def cleared_for(need: Need, choice: RequestDate) -> ColumnElement[bool]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus, Way
+from crm.core.database import among
 from crm.core.errors import NotFound
 from crm.core.viewer import Viewer
 from crm.mail.models import Message
@@ -38,6 +39,22 @@ def places_taken(session: Session, request: Request) -> int:
 def places_left(session: Session, request: Request) -> int:
     """How many places of a request are still free."""
     return max(0, request.places - places_taken(session, request))
+
+
+def places_left_of(session: Session, requests: Sequence[Request]) -> Mapping[int, int]:
+    """How many places of each of these requests are still free."""
+    mine = among(Commitment.request_id, [request.id for request in requests])
+    counted = select(Commitment.request_id, func.count()).where(mine, Commitment.state.in_(KEPT))
+    taken: dict[int, int] = dict(session.execute(counted.group_by(Commitment.request_id)).all())
+    return {r.id: max(0, r.places - taken.get(r.id, 0)) for r in requests}
+
+
+def coming_waves(session: Session, request_ids: Sequence[int]) -> Mapping[int, int]:
+    """The number of the coming wave of each of these requests."""
+    mine = among(Ask.request_id, request_ids)
+    last = select(Ask.request_id, func.max(Ask.wave)).where(mine).group_by(Ask.request_id)
+    rows: dict[int | None, int] = dict(session.execute(last).all())
+    return {key: rows.get(key, 0) + 1 for key in request_ids}
 
 
 def ask_counts(session: Session, request_id: int) -> dict[AskState, int]:

@@ -37,11 +37,21 @@ def cleared_on(
     """
     if level == 0:
         return true()
+    return exists().where(
+        Clearance.alumnus_id == Alumnus.id, counts_for(level, day, school_id)
+    )  # fmt: skip
+
+
+def counts_for(
+    level: int,
+    day: date | ColumnElement[date],
+    school_id: int | ColumnElement[int] | InstrumentedAttribute[int] | None,
+) -> ColumnElement[bool]:
+    """A condition on `Clearance`: it is worth `level` (above 0) on that day at the school."""
     accepted: ColumnElement[bool] = true()
     if school_id is not None:
         accepted = or_(Clearance.school_id.is_(None), Clearance.school_id == school_id)
-    return exists().where(
-        Clearance.alumnus_id == Alumnus.id,
+    return and_(
         Clearance.level >= level,
         Clearance.granted_on <= day,
         Clearance.expires_on > day,

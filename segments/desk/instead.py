@@ -23,11 +23,12 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.viewer import SYSTEM, Viewer
 from crm.schools.lineage import with_predecessors
 from crm.schools.models import School
-from segments.asks.eligibility import Need, helpers, need_of
+from segments.asks.eligibility import Need, need_of
 from segments.asks.models import Ask, AskState
 from segments.asks.queries import ask_counts, places_taken
 from segments.asks.service import lock_request, release_others
 from segments.clearance.policy import ClearancePolicy
+from segments.desk.crowd import members
 from segments.desk.planning import Circle
 from segments.desk.pool import may_be_asked
 from segments.mentoring.rules import MentoringRules
@@ -158,7 +159,8 @@ def _with(session: Session, need: Need, at: datetime, **changes: Any) -> Need:
 def _count(session: Session, need: Need) -> int:
     if not need.dates:
         return 0
-    pool = helpers(need.request.way_key).subquery("pool")
+    # Whoever clearance rules out needs no further question: it leaves a tenth of a large district.
+    pool = members(need.request.way_key, [need]).cte("pool").prefix_with("materialized")
     who = (
         select(func.count())
         .select_from(Alumnus)

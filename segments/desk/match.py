@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,24 +24,23 @@ from segments.asks.eligibility import (
     need_of,
     suitable_dates,
 )
-from segments.asks.models import Ask
 from segments.asks.service import Pick
 from segments.desk.choices import Asking
-from segments.desk.people import load_people
+from segments.desk.crowd import load_crowd
+from segments.desk.people import Ids, Numbers, recall
 from segments.desk.planning import Circle
 from segments.desk.pool import (
     ENOUGH,
+    Pool,
     Ranked,
+    clear_in,
     may_be_asked,
     pool_of,
     prepare,
     shortlisted,
 )
-from segments.desk.ranking import (
-    DISTANCES,
-    chance,
-    fairness,
-)
+from segments.desk.queries import next_wave
+from segments.desk.ranking import DISTANCES, chance, fairness, fit, wants_of
 from segments.desk.words import reasons
 from segments.requests.models import Request
 from segments.targeting.service import base_rate, chances_now
@@ -134,22 +133,43 @@ def match(
     """
     need = need_of(session, request, at)
     prepare(session)
-    people = load_people(session, pool_of(need, viewer), way_key=request.way_key, at=at)
-    fair_now = fairness(people, at) ** (chosen(session, Asking).fairness if fair is None else fair)
-    likely = chance(people, base=base_rate(session, request.way_key, at))
-    found = shortlisted(
-        session, need, people, likely, fair_now, wave=wave or next_wave(session, request),
-        stops=may_be_asked(need), enough=max(limit, ENOUGH),
-    )  # fmt: skip
-    ids = found.shortlist(max(limit, RESCORED))
+    fair = chosen(session, Asking).fairness if fair is None else fair
+    pool = _pool(session, need, viewer, fair, wave or next_wave(session, request.id))
+    found = shortlisted(pool, clear_in(session, may_be_asked(need)), max(limit, ENOUGH))
+    most = max(limit, RESCORED)
+    ids = found.shortlist(most)
     fresh = chances_now(session, ids.tolist(), way_key=request.way_key, at=need.at)
     if fresh is not None:
-        found = found.rescored(ids, fresh)
+        found = found.rescored(ids, fresh, most)
     others = counted_obstacles(session, need, viewer) if counted else {}
     if counted:
         found = replace(found, eligible=others.pop("", 0))
     best = candidates(session, need, found, found.order[:limit].tolist())
     return Match(tuple(best), found.eligible, others, need, found)
+
+
+def _pool(session: Session, need: Need, viewer: Viewer, fair: float, wave: int) -> Pool:
+    """Everybody who comes into question; where the live model knows them all, only the history of
+    those who stand highest is read."""
+    way, at, want = need.request.way_key, need.at, wants_of(session, [need.request])
+    people = load_crowd(session, [need], want, viewer)[way]
+    turns: Numbers | Callable[[Ids], Numbers]
+    if np.isnan(people.score).any():
+        recall(session, people, np.arange(len(people)), at)
+        likely, turns = (
+            chance(people, base=base_rate(session, way, at)),
+            fairness(people, at) ** fair,
+        )
+    else:
+        likely = people.score
+
+        def turns(rows: Ids) -> Numbers:
+            recall(session, people, rows, at)
+            return np.asarray(fairness(people.take(rows), at) ** fair)
+
+    return pool_of(
+        people, fit(people, *want), likely, turns, request_id=need.request.id, wave=wave
+    )  # fmt: skip
 
 
 def candidates(
@@ -172,18 +192,40 @@ def _candidate(
 ) -> Candidate:  # fmt: skip
     """A row as a candidate; `drawn` is the chance of being drawn of one who was."""
     facts = facts_of(found, row)
-    why = reasons(facts, need)
-    if drawn is not None:
-        why.append(_("drawn to give others a turn"))
     name = f"{person.preferred_name or person.given_name} {person.family_name}".strip()
     return Candidate(
         alumnus_id=person.id, name=name, class_year=person.class_year, rank=place,
         probability=round(float(found.chance[row]), 4), value=float(found.value[row]),
-        dates=tuple(dates), reasons=tuple(why), fit=float(found.fit.value[row]),
+        dates=tuple(dates), reasons=_why(facts, need, drawn), fit=float(found.fit.value[row]),
         fairness=float(found.fairness[row]), circle=Circle(int(found.fit.circle[row])),
-        facts=facts, chosen_by="rank" if drawn is None else "explore",
-        propensity=1.0 if drawn is None else float(f"{min(1.0, drawn):.6g}"),
+        facts=facts, chosen_by="rank" if drawn is None else "explore", propensity=_chance_of(drawn),
     )  # fmt: skip
+
+
+def picks_of(
+    need: Need, found: Ranked, rows: Sequence[int], *, drawn: float | None = None
+) -> list[Pick]:
+    """What asks to the people of these rows keep; nothing is read for it."""
+    place = {row: n for n, row in enumerate(found.order.tolist(), 1)} if rows else {}
+    return [
+        Pick(
+            alumnus_id=int(found.people.ids[row]), rank=place[row],
+            probability=round(float(found.chance[row]), 4), propensity=_chance_of(drawn),
+            chosen_by="rank" if drawn is None else "explore",
+            reasons=_why(facts_of(found, row), need, drawn),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _why(facts: Facts, need: Need, drawn: float | None) -> tuple[str, ...]:
+    turn = [] if drawn is None else [_("drawn to give others a turn")]
+    return (*reasons(facts, need), *turn)
+
+
+def _chance_of(drawn: float | None) -> float:
+    """The chance of being chosen that is kept: 1 unless they were drawn."""
+    return 1.0 if drawn is None else float(f"{min(1.0, drawn):.6g}")
 
 
 def facts_of(found: Ranked, row: int) -> Facts:
@@ -228,9 +270,3 @@ def counted_obstacles(session: Session, need: Need, viewer: Viewer) -> dict[str,
     if others:
         counts["way_not_offered"] = others
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def next_wave(session: Session, request: Request) -> int:
-    """The number of the coming wave."""
-    last = session.scalar(select(func.max(Ask.wave)).where(Ask.request_id == request.id))
-    return int(last or 0) + 1

@@ -1,35 +1,28 @@
 """What the rank looks at of the people who may be asked for a way, as arrays with a row each.
 
-Six statements for any number of people; numbers only, names are read of whom a page shows.
+Some statements for any number of people; numbers only, names are read of whom a page shows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    BigInteger,
-    Select,
-    case,
-    column,
-    exists,
-    func,
-    literal,
-    literal_column,
-    select,
-)
+from sqlalchemy import BigInteger, and_, column, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from crm.alumni.access import visible_alumni
 from crm.alumni.models import Alumnus, Interest, InterestKind, Schooling
+from crm.core.viewer import Viewer
 from crm.interactions.models import Interaction, Mode
 from segments.asks.models import Ask, AskState
 from segments.targeting.matrices import read_matrix
-from segments.targeting.models import PropensityModel
-from segments.targeting.scores import kept_of
+from segments.targeting.models import PropensityModel, ScoreBlock
+from segments.targeting.scores import SIZE
 from segments.targeting.service import EVERY_WAY
 
 Numbers = NDArray[np.float64]
@@ -37,6 +30,11 @@ Ids = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 YEAR = timedelta(days=365)
 NOWHERE = 0.0
+ASKS = ("asks", "asks_year", "yeses", "last_ask")
+DEEDS = ("deeds", "deeds_year", "last_deed")
+FEW = 4
+"""Of fewer subjects everybody who cares for one is read, and else the subjects of people."""
+NOBODY = np.empty((0, 2))
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class People:
 
     Words (`city`, `code` of five digits, `state`, `language`, `work`) are hashes, 0 for none.
     Moments are seconds since 1970. `ties` and `subjects` are pairs of a row and a school's id, or
-    the hash of a subject.
+    the hash of a subject. `offers` and `score` are of one way to help (`helping`).
     """
 
     ids: Ids
@@ -71,18 +69,30 @@ class People:
         return len(self.ids)
 
     def take(self, rows: Ids) -> People:
-        """These rows alone; without ties and subjects, which `fit` has read by then."""
-        nothing = np.empty(0, dtype=np.int64)
+        """These rows (ascending) alone."""
         plain = {
             column.name: getattr(self, column.name)[rows]
             for column in fields(self)
             if column.name not in ("ties", "subjects")
         }
-        return People(**plain, ties=(nothing, nothing), subjects=(nothing, np.empty(0)))
+        place = np.full(len(self), -1)
+        place[rows] = np.arange(len(rows))
+        return People(
+            **plain, ties=_kept(place, *self.ties), subjects=_kept(place, *self.subjects)
+        )  # fmt: skip
+
+    def helping(self, offers: Flags, score: Numbers) -> People:
+        """The same people as seen for one way to help."""
+        return replace(self, offers=offers, score=score)
 
     def rows_of(self, ids: Ids) -> Ids:
         """The rows of these people, who must all be here."""
         return np.searchsorted(self.ids, ids).astype(np.int64)
+
+
+def _kept(place: Ids, row: Ids, what: Any) -> Any:
+    kept = place[row] >= 0
+    return place[row[kept]], what[kept]
 
 
 def hashed(word: Any) -> Any:
@@ -90,77 +100,103 @@ def hashed(word: Any) -> Any:
     return func.coalesce(func.hashtext(func.nullif(word, "")), NOWHERE)
 
 
-def load_people(session: Session, who: Select[int], *, way_key: str, at: datetime) -> People:
-    """What was known at a moment of these people (a select of ids, each once)."""
-    main = _sorted(read_matrix(session, _plain(session, who, way_key)))
-    ids = main[:, 0].astype(np.int64)
-    wanted = _these(ids)
-    asks = _spread(ids, read_matrix(session, _asks(wanted, at)), 4)
-    deeds = _spread(ids, read_matrix(session, _deeds(wanted, at)), 3)
-    ties = read_matrix(session, _ties(wanted))
-    subjects = read_matrix(session, _subjects(wanted))
+def load_people(session: Session, ids: Ids, viewer: Viewer) -> People:
+    """What is known of those of these people (each once) whom a viewer may know of and who may be
+    written to by their own row; without their history, ties and subjects."""
+    main = read_matrix(session, _plain(these(ids), viewer))
+    main = main[np.argsort(main[:, 0], kind="stable")]
+    nothing = np.empty(0, dtype=np.int64)
+    counts = {name: np.zeros(len(main)) for name in (*ASKS[:-1], *DEEDS[:-1])}
+    moments = {name: np.full(len(main), np.nan) for name in (ASKS[-1], DEEDS[-1])}
     return People(
-        ids=ids, class_year=main[:, 1], city=main[:, 2], code=main[:, 3], state=main[:, 4],
-        language=main[:, 5], work=main[:, 6], offers=main[:, 7] > 0, score=main[:, 8],
-        deeds=deeds[0], deeds_year=deeds[1], last_deed=deeds[2],
-        asks=asks[0], asks_year=asks[1], yeses=asks[2], last_ask=asks[3],
-        ties=(np.searchsorted(ids, ties[:, 0]), ties[:, 1].astype(np.int64)),
-        subjects=(np.searchsorted(ids, subjects[:, 0]), subjects[:, 1]),
+        ids=main[:, 0].astype(np.int64), class_year=main[:, 1], city=main[:, 2], code=main[:, 3],
+        state=main[:, 4], language=main[:, 5], work=main[:, 6],
+        offers=np.zeros(len(main), dtype=bool), score=np.full(len(main), np.nan),
+        ties=(nothing, nothing), subjects=(nothing, np.empty(0)), **counts, **moments,
     )  # fmt: skip
 
 
-def _sorted(rows: Numbers) -> Numbers:
-    return rows[np.argsort(rows[:, 0], kind="stable")]
+def recall(session: Session, people: People, rows: Ids, at: datetime) -> None:
+    """Fill in what these rows were asked and gave up to a moment."""
+    wanted = these(people.ids[rows])
+    for names, statement in ((ASKS, _asks(wanted, at)), (DEEDS, _deeds(wanted, at))):
+        found = read_matrix(session, statement)
+        place = people.rows_of(found[:, 0].astype(np.int64))
+        for n, name in enumerate(names, 1):
+            getattr(people, name)[place] = found[:, n]
 
 
-def _these(ids: Ids) -> Any:
-    """The ids as a table of one column; written out, since COPY takes no parameters."""
+def related(
+    session: Session, people: People, near: Collection[int], subjects: Collection[str]
+) -> People:
+    """The same people with their ties to these schools and their interest in these subjects.
+
+    Few schools and subjects are read by theirs, and many by the people.
+    """
+    wanted = None if len(subjects) < FEW else these(people.ids)
+    ties = _of(people, read_matrix(session, _ties(wanted, near))) if near else NOBODY
+    cares = _of(people, read_matrix(session, _subjects(wanted, subjects))) if subjects else NOBODY
+    return replace(
+        people, ties=(ties[:, 0].astype(np.int64), ties[:, 1].astype(np.int64)),
+        subjects=(cares[:, 0].astype(np.int64), cares[:, 1]),
+    )  # fmt: skip
+
+
+def _of(people: People, pairs: Numbers) -> Numbers:
+    """The pairs of an id and something else that are of these people, as rows."""
+    if not len(people):
+        return NOBODY
+    place = np.searchsorted(people.ids, pairs[:, 0]).clip(max=len(people) - 1)
+    mine = people.ids[place] == pairs[:, 0]
+    return np.column_stack([place[mine], pairs[mine, 1]])
+
+
+def these(ids: Ids) -> Any:
+    """The ids as a table of one column; written out: what is read packed has no parameters."""
     array: Any = literal_column("'{" + ",".join(map(str, ids.tolist())) + "}'::bigint[]")
     return func.unnest(array).table_valued(column("id", BigInteger)).render_derived("these")
 
 
-def _spread(ids: Ids, rows: Numbers, width: int) -> list[Numbers]:
-    """Counts (0 for whoever has no row) and at last a moment (NaN)."""
-    found = np.zeros((len(ids), width))
-    found[:, width - 1] = np.nan
-    found[np.searchsorted(ids, rows[:, 0])] = rows[:, 1:]
-    return [found[:, n] for n in range(width)]
-
-
-def _plain(session: Session, who: Select[int], way_key: str) -> Any:
-    people = who.subquery("people")
-    statement = (
+def _plain(wanted: Any, viewer: Viewer) -> Any:
+    return (
         select(
             Alumnus.id, Alumnus.class_year, hashed(func.lower(Alumnus.city)),
             hashed(func.left(Alumnus.postal_code, 5)), hashed(func.upper(Alumnus.state)),
             hashed(Alumnus.language), hashed(func.lower(Alumnus.field_of_work)),
-            case((_offers(way_key), 1), else_=0),
         )
-        .select_from(people).join(Alumnus, Alumnus.id == people.c[0])
+        .select_from(wanted).join(Alumnus, Alumnus.id == wanted.c.id)
+        .where(
+            visible_alumni(viewer), Alumnus.deceased.is_(False), Alumnus.ferpa_block.is_(False),
+            Alumnus.do_not_contact.is_(False),
+        )
     )  # fmt: skip
-    live = {row.way_key: row.id for row in session.execute(_live(way_key))}
-    chances = []
-    for way in (way_key, EVERY_WAY):
-        if way in live:
-            block, same, chance = kept_of(way, live[way])
-            statement = statement.outerjoin(block, same)
-            chances.append(chance)
-    return statement.add_columns(
-        func.coalesce(*chances, literal("NaN")) if chances else literal("NaN")
+
+
+def live_scores(session: Session, ids: Ids, ways: Sequence[str]) -> Mapping[str, Numbers]:
+    """For each way the chances that its live model keeps of these people (ascending), else those
+    of the model of all ways; NaN where there are none."""
+    found = select(PropensityModel.way_key, PropensityModel.id).where(
+        PropensityModel.live, PropensityModel.way_key.in_([*ways, EVERY_WAY])
     )
+    live: dict[str, int] = dict(session.execute(found).all())
+    kept = {way: _scores(session, ids, way, model) for way, model in live.items()}
+    general = kept.get(EVERY_WAY, np.full(len(ids), np.nan))
+    return {
+        way: np.where(np.isnan(kept[way]), general, kept[way]) if way in kept else general
+        for way in ways
+    }
 
 
-def _live(way_key: str) -> Select[str, int]:
-    return select(PropensityModel.way_key, PropensityModel.id).where(
-        PropensityModel.live, PropensityModel.way_key.in_([way_key, EVERY_WAY])
+def _scores(session: Session, ids: Ids, way_key: str, model_id: int) -> Numbers:
+    wanted, block = these(ids), ScoreBlock
+    mine = block.no == wanted.c.id // SIZE, block.way_key == way_key, block.model_id == model_id
+    chances: Any = block.chances[wanted.c.id % SIZE + 1]
+    rows = read_matrix(
+        session, select(wanted.c.id, chances).select_from(wanted).join(block, and_(*mine))
     )
-
-
-def _offers(way_key: str) -> Any:
-    return exists().where(
-        Interest.alumnus_id == Alumnus.id, Interest.kind == InterestKind.WAY,
-        Interest.key == way_key,
-    )  # fmt: skip
+    found = np.full(len(ids), np.nan)
+    found[np.searchsorted(ids, rows[:, 0])] = rows[:, 1]
+    return found
 
 
 def _asks(wanted: Any, at: datetime) -> Any:
@@ -194,15 +230,15 @@ def _deeds(wanted: Any, at: datetime) -> Any:
     )  # fmt: skip
 
 
-def _ties(wanted: Any) -> Any:
-    return select(Schooling.alumnus_id, Schooling.school_id).join_from(
-        wanted, Schooling, Schooling.alumnus_id == wanted.c.id
+def _ties(wanted: Any, schools: Collection[int]) -> Any:
+    found = select(Schooling.alumnus_id, Schooling.school_id).where(
+        Schooling.school_id.in_(sorted(schools))
     )
+    return found if wanted is None else found.join(wanted, Schooling.alumnus_id == wanted.c.id)
 
 
-def _subjects(wanted: Any) -> Any:
-    return (
-        select(Interest.alumnus_id, hashed(Interest.key))
-        .join_from(wanted, Interest, Interest.alumnus_id == wanted.c.id)
-        .where(Interest.kind == InterestKind.SUBJECT)
+def _subjects(wanted: Any, keys: Collection[str]) -> Any:
+    found = select(Interest.alumnus_id, hashed(Interest.key)).where(
+        Interest.kind == InterestKind.SUBJECT, Interest.key.in_(sorted(keys))
     )
+    return found if wanted is None else found.join(wanted, Interest.alumnus_id == wanted.c.id)

@@ -7,22 +7,24 @@ time (`docs/targeting.md`: these weights hardly move between organisations).
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, func, literal, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Subject
-from crm.schools.lineage import with_predecessors
+from crm.schools.lineage import predecessors_of
 from crm.schools.models import School
-from segments.asks.eligibility import Need
-from segments.desk.people import Flags, Ids, Numbers, People, hashed
+from segments.desk.people import NOWHERE, Flags, Ids, Numbers, People, hashed
 from segments.desk.planning import Circle
-from segments.requests.models import Place
+from segments.requests.models import Place, Request
 
 RECENCY, FREQUENCY = 1.8, 1.5
 OTHER_SUBJECT, OTHER_LANGUAGE = 0.55, 0.4
@@ -31,6 +33,7 @@ WAY_THERE = {"video": 1.0, "town": 1.0, "state": 0.6, "elsewhere": 0.25, "unknow
 DISTANCES = tuple(WAY_THERE)
 RESTED_LEAST, FULL_REST = 0.6, 365
 DAY = 86_400.0
+GOLDEN = 0x9E3779B97F4A7C15
 Draws = NDArray[np.uint64]
 
 
@@ -82,24 +85,49 @@ class Fit:
         )  # fmt: skip
 
 
-def want_of(session: Session, need: Need) -> Want:
-    """The wish of a request, with the schools that count as its own and as near."""
-    request = need.request
-    school = session.get_one(School, request.school_id)
-    subject = session.get(Subject, request.subject_key) if request.subject_key else None
-    own = with_predecessors(session, [school.id])
-    inside = select(School.id).where(School.cluster_id == school.cluster_id)
-    near = with_predecessors(session, session.scalars(inside)) if school.cluster_id else own
+def wants_of(session: Session, requests: Sequence[Request]) -> list[Want]:
+    """The wishes of requests, in their order, with the schools that count as their own and near."""
+    columns = School.id, School.cluster_id, School.city, School.postal_code, School.state
+    schools = {row.id: row for row in session.execute(select(*columns))}
+    inside: dict[int, set[int]] = {}
+    for school in schools.values():
+        if school.cluster_id:
+            inside.setdefault(school.cluster_id, set()).add(school.id)
+    before = predecessors_of(session)
+    subjects = {row.key: row for row in session.scalars(select(Subject))}
+    said = [
+        _words(request, schools[request.school_id], subjects.get(request.subject_key or ""))
+        for request in requests
+    ]
+    numbers = _numbers(session, {word for words in said for word in words if word})
+    found = []
+    for request, words in zip(requests, said, strict=True):
+        school = schools[request.school_id]
+        n = [numbers.get(word, NOWHERE) for word in words]
+        own = before([school.id])
+        near = before(inside[school.cluster_id]) if school.cluster_id else own
+        found.append(
+            Want(
+                frozenset(own), frozenset(near), n[0] if words[0] else None, tuple(n[1:3]),
+                n[3] if request.language else None, request.place is Place.VIRTUAL, *n[4:],
+            )
+        )  # fmt: skip
+    return found
+
+
+def _words(request: Request, school: Any, subject: Subject | None) -> list[str]:
+    """Subject, what a field of work may be called, language, city, code and state."""
     names = (subject.key, subject.key.lower(), subject.label.lower()) if subject else ("", "", "")
-    words = [
+    return [
         *names, request.language or "", (school.city or "").lower(),
         (school.postal_code or "")[:5], (school.state or "").upper(),
     ]  # fmt: skip
-    said = [float(n) for n in session.execute(select(*map(hashed, words))).one()]
-    return Want(
-        frozenset(own), frozenset(near), said[0] if subject else None, tuple(said[1:3]),
-        said[3] if request.language else None, request.place is Place.VIRTUAL, *said[4:],
-    )  # fmt: skip
+
+
+def _numbers(session: Session, words: Collection[str]) -> dict[str, float]:
+    """The numbers that stand for words, as `People` holds them."""
+    given = func.unnest(literal(sorted(words), ARRAY(Text))).column_valued("word")
+    return {word: float(n) for word, n in session.execute(select(given, hashed(given)))}
 
 
 def fit(people: People, want: Want) -> Fit:
@@ -108,7 +136,7 @@ def fit(people: People, want: Want) -> Fit:
     cares, works, speaks = ~everybody, ~everybody, everybody
     if want.subject is not None:
         cares[people.subjects[0][people.subjects[1] == want.subject]] = True
-        works = np.isin(people.work, want.fields)
+        works = np.logical_or.reduce([people.work == field for field in want.fields])
     if want.language is not None:
         speaks = people.language == want.language
     circle = _circles(people, want)
@@ -176,20 +204,26 @@ def fairness(people: People, at: datetime) -> Numbers:
 
 
 def draw(ids: Ids, request_id: int, wave: int) -> Draws:
-    """A draw that is the same whenever it is looked at: SplitMix64 of person, request and wave.
+    """A draw that is the same whenever it is looked at, for the order of people of equal value."""
+    return _mixed(ids, (request_id * GOLDEN + wave * 0xD1B54A32D192ED03) % 2**64)
 
-    Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+
+def lot(ids: Ids, request_id: int, wave: int) -> Draws:
+    """The draw that decides who is given a turn; it knows nothing of `draw` or of other requests.
+
+    Whoever of equal value was not among the best would otherwise have drawn late here as well.
     """
-    seed = (request_id * 0x9E3779B97F4A7C15 + wave * 0xD1B54A32D192ED03) % 2**64
-    z = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
+    seed = hashlib.sha256(f"lot:{request_id}:{wave}".encode()).digest()
+    return _mixed(ids, int.from_bytes(seed[:8], "big"))
+
+
+def _mixed(ids: Ids, seed: int) -> Draws:
+    """SplitMix64: Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA
+    2014."""
+    z = ids.astype(np.uint64) * np.uint64(GOLDEN) + np.uint64(seed)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-def by_rank(value: Numbers, turn: Draws) -> Numbers:
-    """Keys that put rows in the order of `order_of`, for choosing without sorting everybody."""
-    return turn / 2.0**64 * 1e-9 - value
 
 
 def order_of(value: Numbers, turn: Draws) -> Ids:

@@ -1,16 +1,17 @@
 """Open requests solved together: a wave for each, so that no two want one person and all gain most.
 
-Who may be asked for a way, and what the rank looks at, is read once for all requests of that way;
-each request then ranks them, and asks of its best alone whether anything of its own stands in the
-way (asked before, clearance, another promise). What `assignment.py` decides are proposals:
-`send_wave` looks again at every obstacle in the statement that writes the asks.
+Who comes into question, and what the rank looks at, is read once for all requests; each request
+then ranks its own as it would by itself, and of its best alone is asked whether anything stands in
+the way, once a way for what does so whatever the request. What `assignment.py` decides are
+proposals: `send_wave` looks again at every obstacle in the statement that writes the asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import numpy as np
 from sqlalchemy import func, select
@@ -18,25 +19,24 @@ from sqlalchemy.orm import Session
 
 from crm.core.district import chosen
 from crm.core.viewer import SYSTEM
-from segments.asks.eligibility import (
-    Need,
-    need_of,
-    person_obstacles,
-    request_obstacles,
-)
+from segments.asks.eligibility import Need, needs_of, person_obstacles
 from segments.asks.models import Commitment
-from segments.asks.queries import KEPT, places_left
+from segments.asks.queries import KEPT, coming_waves, places_left_of
 from segments.asks.service import Pick
 from segments.desk.assignment import Wish, assign
 from segments.desk.choices import Asking
-from segments.desk.match import candidates, next_wave
-from segments.desk.people import Ids, Numbers, People, load_people
-from segments.desk.pool import ENOUGH, Ranked, clear_of, prepare, shortlisted, unhindered
-from segments.desk.ranking import chance, fairness
-from segments.desk.waves import Timing, Wave, plan_wave, timing
+from segments.desk.crowd import load_crowd
+from segments.desk.held import load_held
+from segments.desk.match import picks_of
+from segments.desk.people import Flags, Ids, Numbers, recall
+from segments.desk.pool import Pool, Ranked, clear_in, clear_of, pool_of, prepare, shortlisted
+from segments.desk.ranking import chance, fairness, fit, wants_of
+from segments.desk.waves import Timing, Wave, paces, plan_wave, timing
 from segments.requests.models import Request, RequestState
 from segments.targeting.service import base_rate, chances_now
 
+WANTED = 60
+"""So many of the best of each request stand for assignment, scored afresh."""
 OUTSIDE = 0.25
 """What somebody beyond the circle counts, should those within be wanted elsewhere."""
 YEAR = timedelta(days=365)
@@ -53,89 +53,114 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class _Pool:
-    """Those who may be asked for a way at all, and what holds for each whatever the request."""
-
-    people: People
-    likely: Numbers
-    fair: Numbers
-
-
-@dataclass(frozen=True)
 class _Case:
     """One request on its way to an answer: who of its best may be asked, and in what order."""
 
     need: Need
     ranked: Ranked
+    places: int
     number: int
-
-
-@dataclass
-class _Shared:
-    """What requests have in common, read once."""
-
-    session: Session
-    at: datetime
-    asking: Asking
-    pools: dict[tuple[str, date], _Pool] = field(default_factory=dict)
-    times: dict[tuple[str, tuple[datetime, ...]], Timing] = field(default_factory=dict)
-
-    def pool(self, need: Need) -> _Pool:
-        """The people of a request's way."""
-        way, today = need.request.way_key, self.at.astimezone(need.zone).date()
-        if (way, today) not in self.pools:
-            self.pools[way, today] = _pool(self.session, need, today, self.asking)
-        return self.pools[way, today]
-
-    def timing(self, need: Need) -> Timing:
-        """The waves that still fit before a request's last date."""
-        way, starts = need.request.way_key, tuple(choice.starts_at for choice in need.dates)
-        if (way, starts) not in self.times:
-            self.times[way, starts] = timing(self.session, way, self.at, starts)
-        return self.times[way, starts]
 
 
 def propose(session: Session, requests: Sequence[Request], *, at: datetime) -> list[Proposal]:
     """The next wave of each of these requests, solved together; in the order given."""
+    if not requests:
+        return []
     prepare(session)
-    shared = _Shared(session, at, chosen(session, Asking))
-    cases = [_case(shared, need_of(session, request, at)) for request in requests]
-    cases = _rescored(session, cases, at)
-    waves = [_wave(shared, case) for case in cases]
-    weights = school_weights(session, at)
+    asking, weights = chosen(session, Asking), school_weights(session, at)
+    cases = _rescored(session, _cases(session, requests, asking, at), at)
+    waves = _waves(session, cases, asking, at)
     asked = assign(
         [
-            _wish(session, case, wave, weights.get(case.need.request.school_id, 1.0))
+            _wish(case, wave, weights.get(case.need.request.school_id, 1.0))
             for case, wave in zip(cases, waves, strict=True)
         ]
     )
     taken = {person for people in asked.values() for person in people}
     return [
-        _proposal(session, case, wave, asked[case.need.request.id], taken)
+        _proposal(case, wave, asked[case.need.request.id], taken)
         for case, wave in zip(cases, waves, strict=True)
     ]
 
 
-def _pool(session: Session, need: Need, today: date, asking: Asking) -> _Pool:
-    way, at = need.request.way_key, need.at
-    stops = person_obstacles(
-        way, today=today, at=at, margin_years=need.margin_years, care=need.care
-    )
-    who = unhindered(need, SYSTEM, stops)
-    people = load_people(session, who, way_key=way, at=at)
-    likely = chance(people, base=base_rate(session, way, at))
-    return _Pool(people, likely, fairness(people, at) ** asking.fairness)
+def _cases(
+    session: Session, requests: Sequence[Request], asking: Asking, at: datetime
+) -> list[_Case]:
+    """The best of each request who may be asked for it, and some by draw.
+
+    Everybody is read once for all requests; what stands in the way of a person whatever the request
+    is asked once a way, of all whom one of its requests looks at.
+    """
+    needs, wants = needs_of(session, requests, at), wants_of(session, requests)
+    keys = [request.id for request in requests]
+    places, numbers = places_left_of(session, requests), coming_waves(session, keys)
+    crowd, held = load_crowd(session, needs, wants, SYSTEM), load_held(session, needs)
+    mine = {way: held.among(people.ids) for way, people in crowd.items()}
+    pools = {}
+    for way, people in crowd.items():
+        recall(session, people, np.arange(len(people)), at)
+        base, fair = base_rate(session, way, at), fairness(people, at) ** asking.fairness
+        for need, want in zip(needs, wants, strict=True):
+            if need.request.way_key == way:
+                rows = np.flatnonzero(mine[way].cleared(need))
+                some = people.take(rows)
+                pools[need.request.id] = pool_of(
+                    some, fit(some, want), chance(some, base=base), fair[rows],
+                    request_id=need.request.id, wave=numbers[need.request.id],
+                )  # fmt: skip
+    found = {}
+    for (way, _day), of_way in _by_way(needs, at).items():
+        known = _Known(session, crowd[way].ids, of_way, at)
+        known.ask(np.concatenate([_looked_at(pools[need.request.id]) for need in of_way]))
+        for need in of_way:
+            key = need.request.id
+            clear = partial(_unhindered, known, mine[way].free(need))
+            found[key] = _Case(need, shortlisted(pools[key], clear), places[key], numbers[key])
+    return [found[key] for key in keys]
 
 
-def _case(shared: _Shared, need: Need) -> _Case:
-    """The best of a request who may be asked for it, and some by draw."""
-    session, pool = shared.session, shared.pool(need)
-    number = next_wave(session, need.request)
-    ranked = shortlisted(
-        session, need, pool.people, pool.likely, pool.fair, wave=number, enough=ENOUGH,
-        stops=[clear_of(stop) for stop in request_obstacles(need).values()],
-    )  # fmt: skip
-    return _Case(need, ranked, number)
+def _looked_at(pool: Pool) -> Ids:
+    return pool.people.ids[pool.first_look()]
+
+
+def _by_way(needs: Sequence[Need], at: datetime) -> Mapping[tuple[str, date], list[Need]]:
+    """The needs that share what stands in the way of a person whatever the request."""
+    found: dict[tuple[str, date], list[Need]] = {}
+    for need in needs:
+        today = at.astimezone(need.zone).date()
+        found.setdefault((need.request.way_key, today), []).append(need)
+    return found
+
+
+class _Known:
+    """Of whom nothing stands in the way of asking them for a way, asked once of each person."""
+
+    def __init__(self, session: Session, ids: Ids, needs: Sequence[Need], at: datetime) -> None:
+        need = needs[0]
+        stops = person_obstacles(
+            need.request.way_key, today=at.astimezone(need.zone).date(), at=at,
+            margin_years=need.margin_years, care=need.care,
+        )  # fmt: skip
+        self._clear = clear_in(session, [clear_of(stop) for stop in stops.values()])
+        self.ids = ids
+        self._asked, self._fine = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=bool)
+
+    def ask(self, ids: Ids) -> Ids:
+        """The rows of these people, of whom it is known then."""
+        rows = np.searchsorted(self.ids, ids)
+        new = np.unique(rows[~self._asked[rows]])
+        if len(new):
+            self._fine[new], self._asked[new] = self._clear(self.ids[new]), True
+        return rows
+
+    def fine(self, rows: Ids) -> Flags:
+        """Of rows that were asked about."""
+        return self._fine[rows]
+
+
+def _unhindered(known: _Known, free: Flags, ids: Ids) -> Flags:
+    rows = known.ask(ids)
+    return known.fine(rows) & free[rows]
 
 
 def _rescored(session: Session, cases: Sequence[_Case], at: datetime) -> list[_Case]:
@@ -145,54 +170,53 @@ def _rescored(session: Session, cases: Sequence[_Case], at: datetime) -> list[_C
         by_way.setdefault(case.need.request.way_key, []).append(case)
     fresh: dict[str, tuple[Ids, Numbers]] = {}
     for way, of_way in by_way.items():
-        ids = np.unique(np.concatenate([case.ranked.shortlist(ENOUGH) for case in of_way]))
+        ids = np.unique(np.concatenate([case.ranked.shortlist(WANTED) for case in of_way]))
         now = chances_now(session, ids.tolist(), way_key=way, at=at)
         if now is not None:
             fresh[way] = ids, now
     return [
-        replace(case, ranked=case.ranked.rescored(*fresh[way])) if (
+        replace(case, ranked=case.ranked.rescored(*fresh[way], WANTED)) if (
             way := case.need.request.way_key
         ) in fresh else case
         for case in cases
     ]  # fmt: skip
 
 
-def _wave(shared: _Shared, case: _Case) -> Wave:
-    request = case.need.request
-    return plan_wave(
-        case.ranked, places_left(shared.session, request), shared.timing(case.need),
-        shared.asking, seed=f"{request.id}:{case.number}",
-    )  # fmt: skip
+def _waves(session: Session, cases: Sequence[_Case], asking: Asking, at: datetime) -> list[Wave]:
+    """How many to ask now for each request, and how near."""
+    pace = {way: paces(session, way, at) for way in {c.need.request.way_key for c in cases}}
+    times: dict[tuple[str, tuple[datetime, ...]], Timing] = {}
+    found = []
+    for case in cases:
+        request, starts = case.need.request, tuple(d.starts_at for d in case.need.dates)
+        time = times.get((request.way_key, starts)) or timing(pace[request.way_key], at, starts)
+        times[request.way_key, starts] = time
+        seed = f"{request.id}:{case.number}"
+        found.append(plan_wave(case.ranked, case.places, time, asking, seed=seed))
+    return found
 
 
-def _wish(session: Session, case: _Case, wave: Wave, weight: float) -> Wish:
+def _wish(case: _Case, wave: Wave, weight: float) -> Wish:
     """The best so many, those within the circle first; others count a quarter."""
     ranked, circle = case.ranked, wave.circle
-    rows = ranked.order[:ENOUGH]
+    rows = ranked.order[:WANTED]
     inside = ranked.fit.within(circle)[rows]
     rows = np.concatenate([rows[inside], rows[~inside]])
     worth = ranked.value[rows] * np.where(ranked.fit.within(circle)[rows], 1.0, OUTSIDE)
-    places = places_left(session, case.need.request)
     return Wish(
-        case.need.request.id, len(wave.rows) - wave.drawn, places, ranked.people.ids[rows], worth,
-        ranked.chance[rows], weight,
+        case.need.request.id, len(wave.rows) - wave.drawn, case.places, ranked.people.ids[rows],
+        worth, ranked.chance[rows], weight,
     )  # fmt: skip
 
 
-def _proposal(
-    session: Session, case: _Case, wave: Wave, people: Sequence[int], taken: set[int]
-) -> Proposal:
+def _proposal(case: _Case, wave: Wave, people: Sequence[int], taken: set[int]) -> Proposal:
     """The people of a request, the best first, then those drawn whom nobody else asks."""
-    ranked = case.ranked
+    need, ranked = case.need, case.ranked
     rows = ranked.people.rows_of(np.array(people, dtype=np.int64)).tolist()
-    picks = [c.pick() for c in candidates(session, case.need, ranked, rows)]
-    lots = [
-        row for row in ranked.turns.tolist() if int(ranked.people.ids[row]) not in taken
-    ][: wave.drawn]  # fmt: skip
-    taken.update(int(ranked.people.ids[row]) for row in lots)
-    drawn = candidates(session, case.need, ranked, lots, drawn=wave.propensity)
-    picks += [c.pick() for c in drawn]
-    return Proposal(case.need.request.id, tuple(picks), not len(ranked.people))
+    lots, share = ranked.drawn(wave.turns, taken)
+    taken.update(ranked.people.ids[lots].tolist())
+    picks = picks_of(need, ranked, rows) + picks_of(need, ranked, lots, drawn=share)
+    return Proposal(need.request.id, tuple(picks), not len(ranked.people))
 
 
 def school_weights(session: Session, at: datetime) -> Mapping[int, float]:

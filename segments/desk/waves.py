@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Interval, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm.core.district import chosen
@@ -53,10 +53,14 @@ class Timing:
 
 @dataclass(frozen=True)
 class Wave:
-    """Which rows to ask, in order, how many of them (the last) were drawn and with what chance."""
+    """Which rows to ask, in order, how many of them (the last) were drawn and with what chance.
+
+    `turns` is how many were to be drawn, which may be more than there are.
+    """
 
     rows: tuple[int, ...]
     drawn: int
+    turns: int
     propensity: float
     circle: Circle
     plan: Plan
@@ -79,27 +83,27 @@ def explored(size: int, seed: str, *, share: float) -> int:
     return int(whole) + (draw < part)
 
 
-def timing(session: Session, way_key: str, at: datetime, starts: Sequence[datetime]) -> Timing:
-    """The waves that still fit, with how fast people answered such asks so far."""
-    holds = holds_ahead(at, starts)
+def paces(session: Session, way_key: str, at: datetime) -> list[timedelta]:
+    """How long the latest yeses to a way took."""
     latest = (
-        select((Ask.answered_at - Ask.asked_at).label("took"))
+        select(type_coerce(Ask.answered_at - Ask.asked_at, Interval()))
         .where(
             Ask.way_key == way_key, Ask.state == AskState.ACCEPTED, Ask.asked_at < at,
             Ask.answered_at <= at,
         )
         .order_by(Ask.asked_at.desc())
         .limit(LATEST)
-        .subquery()
     )  # fmt: skip
-    lengths = sorted(set(holds))
-    counts = session.execute(
-        select(func.count(), *(func.count().filter(latest.c.took <= hold) for hold in lengths))
-        .select_from(latest)
-    ).one()  # fmt: skip
+    return list(session.scalars(latest))
+
+
+def timing(paces: Sequence[timedelta], at: datetime, starts: Sequence[datetime]) -> Timing:
+    """The waves that still fit, with how fast people answered such asks so far."""
+    holds = holds_ahead(at, starts)
     share = {
-        hold: (n + STRENGTH * usual_share(hold)) / (counts[0] + STRENGTH)
-        for hold, n in zip(lengths, counts[1:], strict=True)
+        hold: (sum(took <= hold for took in paces) + STRENGTH * usual_share(hold))
+        / (len(paces) + STRENGTH)
+        for hold in set(holds)
     }
     return Timing(holds, tuple(share[hold] for hold in holds))
 
@@ -108,27 +112,23 @@ def plan_wave(
     found: Ranked, places: int, time: Timing, asking: Asking, *, seed: str, size: int | None = None
 ) -> Wave:
     """The next wave of a request among its ranked people; `size` tries another than the best."""
-    considered = found.order[:CONSIDERED].tolist()
+    considered = found.order[:CONSIDERED]
     within, target = time.within, asking.target
     circle = Circle.DISTRICT
     if asking.near_first:
-        circles = {
-            c: [float(found.chance[r]) for r in considered if found.fit.within(c)[r]]
-            for c in Circle
-        }
+        near = {c: considered[found.fit.within(c)[considered]] for c in Circle}
+        circles = {c: found.chance[rows].tolist() for c, rows in near.items()}
         circle = circle_of(circles, places, within, target)
-    rows = [row for row in considered if found.fit.within(circle)[row]]
-    chances = [float(found.chance[row]) for row in rows]
+    inside = considered[found.fit.within(circle)[considered]]
+    rows, chances = inside.tolist(), found.chance[inside].tolist()
     if size is None:
         size = wave_size(chances, places, within, target)
     size = min(size, len(rows))
-    drawn = explored(size, seed, share=asking.explore) if found.eligible > size else 0
-    best = rows[: size - drawn]
-    kept = set(best)
-    lots = [row for row in found.turns[: size + drawn].tolist() if row not in kept][:drawn]
-    share = drawn / max(1, found.eligible - len(best))
+    turns = explored(size, seed, share=asking.explore) if len(found.order) > size else 0
+    best = rows[: size - turns]
+    lots, share = found.drawn(turns, found.people.ids[best].tolist())
     plan = outlook(chances, places, within, time.days, size, target=target)
-    return Wave((*best, *lots), len(lots), share, circle, plan)
+    return Wave((*best, *lots), len(lots), turns, share, circle, plan)
 
 
 def suggest(
@@ -153,7 +153,8 @@ def suggest(
         counted=counted,
     )  # fmt: skip
     places = places_left(session, request)
-    time = timing(session, request.way_key, at, [d.starts_at for d in best.need.dates])
+    pace = paces(session, request.way_key, at)
+    time = timing(pace, at, [choice.starts_at for choice in best.need.dates])
     seed = f"{request.id}:{wave}"
     planned = plan_wave(best.ranked, places, time, asking, seed=seed, size=size)
     picked = picked_of(session, best, planned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.accounts.models import User
 from crm.alumni.models import Subject, Way
+from crm.core.database import among
 from crm.core.viewer import Viewer
 from crm.schools.models import School, SchoolStatus
 from segments.requests.access import visible_requests
@@ -29,6 +30,18 @@ _DATES = (
 def dates_of(session: Session, request_id: int) -> Sequence[RequestDate]:
     """The date choices of a request, earliest first."""
     return session.scalars(_DATES, {"request": request_id}).all()
+
+
+def dates_of_all(
+    session: Session, request_ids: Iterable[int]
+) -> Mapping[int, Sequence[RequestDate]]:
+    """The date choices of each of many requests, earliest first."""
+    found: dict[int, list[RequestDate]] = {}
+    order = RequestDate.starts_at, RequestDate.id
+    mine = among(RequestDate.request_id, request_ids)
+    for choice in session.scalars(select(RequestDate).where(mine).order_by(*order)):
+        found.setdefault(choice.request_id, []).append(choice)
+    return found
 
 
 def listing(

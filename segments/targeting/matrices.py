@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    SelectBase,
     TypeDecorator,
     func,
     literal,
@@ -41,7 +42,7 @@ FLOAT8 = 701
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def read_matrix(session: Session, statement: Select[Any]) -> NDArray[np.float64]:
+def read_matrix(session: Session, statement: SelectBase) -> NDArray[np.float64]:
     """What a statement answers, shape (rows, columns); null is NaN. Whole numbers to 2⁵³ are exact.
 
     Every column must be a number; ids are `.astype(np.int64)` again. The order of rows is the
