@@ -49,7 +49,9 @@ class Chosen:
     def __init__(self, session: Session, *kinds: type[Choices]) -> None:
         keys = [kind.key for kind in kinds]
         group = select(DistrictSetting.key, DistrictSetting.value)
-        self._values = dict(session.execute(group.where(DistrictSetting.key.in_(keys))).all())
+        self._values: dict[str, Any] = dict(
+            session.execute(group.where(DistrictSetting.key.in_(keys))).all()
+        )
 
     def of(self, kind: type[C]) -> C:
         """One of the groups asked for; its defaults where nothing was chosen."""
