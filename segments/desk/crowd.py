@@ -8,7 +8,7 @@ cleared for one of its dates; whether anything else stands in the way is asked o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -30,19 +30,25 @@ from crm.core.viewer import Viewer
 from segments.asks.eligibility import Need, helping
 from segments.clearance.models import Clearance
 from segments.clearance.queries import counts_for
-from segments.desk.people import People, live_scores, load_people, related
+from segments.desk.people import People, live_scores, load_people, recall, related
 from segments.desk.ranking import Want
 from segments.requests.models import RequestDate
 from segments.targeting.matrices import read_matrix
 
 
 def load_crowd(
-    session: Session, needs: Sequence[Need], wants: Sequence[Want], viewer: Viewer
+    session: Session,
+    needs: Sequence[Need],
+    wants: Sequence[Want],
+    viewer: Viewer,
+    *,
+    upto: datetime | None = None,
 ) -> Mapping[str, People]:
     """By way to help, what is known of all whom one of the needs of that way could ask.
 
     Of a single need that is its pool; of several of one way everybody cleared for something like
-    them, of whom `Held.cleared` tells who belongs to which. Their history is left to `recall`.
+    them, of whom `Held.cleared` tells who belongs to which. Their history comes up to
+    a moment, if one is given, and else is left to `recall`.
     """
     by_way: dict[str, list[Need]] = {}
     for need in needs:
@@ -54,6 +60,8 @@ def load_crowd(
     near = {school for want in wants for school in want.cluster | want.own}
     keys = {need.request.subject_key for need in needs if need.request.subject_key}
     everybody = related(session, everybody, near, keys)
+    if upto is not None:
+        recall(session, everybody, np.arange(len(everybody)), upto)
     scores = live_scores(session, everybody.ids, list(by_way))
     rows = rows[np.isin(rows[:, 1], everybody.ids)]
     found = {}

@@ -28,7 +28,7 @@ from segments.desk.choices import Asking
 from segments.desk.crowd import load_crowd
 from segments.desk.held import load_held
 from segments.desk.match import picks_of
-from segments.desk.people import Flags, Ids, Numbers, recall
+from segments.desk.people import Flags, Ids, Numbers
 from segments.desk.pool import Pool, Ranked, clear_in, clear_of, pool_of, prepare, shortlisted
 from segments.desk.ranking import chance, fairness, fit, wants_of
 from segments.desk.waves import Timing, Wave, paces, plan_wave, timing
@@ -94,11 +94,11 @@ def _cases(
     needs, wants = needs_of(session, requests, at), wants_of(session, requests)
     keys = [request.id for request in requests]
     places, numbers = places_left_of(session, requests), coming_waves(session, keys)
-    crowd, held = load_crowd(session, needs, wants, SYSTEM), load_held(session, needs)
+    crowd = load_crowd(session, needs, wants, SYSTEM, upto=at)
+    held = load_held(session, needs)
     mine = {way: held.among(people.ids) for way, people in crowd.items()}
     pools = {}
     for way, people in crowd.items():
-        recall(session, people, np.arange(len(people)), at)
         base, fair = base_rate(session, way, at), fairness(people, at) ** asking.fairness
         for need, want in zip(needs, wants, strict=True):
             if need.request.way_key == way:
