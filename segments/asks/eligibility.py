@@ -25,7 +25,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import array
@@ -62,7 +61,6 @@ from segments.requests.models import Request, RequestDate
 from segments.requests.queries import dates_of_all
 
 TOPIC = "volunteering"
-WORK_MEM = "64MB"
 DEEDS = {"speak": "talk_given", "mentor": "mentoring"}  # other ways leave `help_given`
 
 
@@ -107,11 +105,6 @@ def needs_of(session: Session, requests: Sequence[Request], at: datetime) -> lis
         usual = rules.most if request.way_key in rules.ways else None
         found.append(Need(request, zone, level, tuple(dates), at, margin, usual, ready, care))
     return found
-
-
-def sort_in_memory(session: Session) -> None:
-    """Give this transaction's sorts over everybody memory enough."""
-    session.execute(text(f"set local work_mem = '{WORK_MEM}'"))
 
 
 def _helps(way_key: str) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
 from crm.core.database import among
-from segments.asks.eligibility import WORK_MEM, Need, obstacles
+from segments.asks.eligibility import Need, obstacles
 from segments.desk.people import Flags, Ids, Numbers, People
 from segments.desk.ranking import Draws, Fit, draw, lot, order_of
 
@@ -143,7 +143,7 @@ class Ranked:
 
 def prepare(session: Session) -> None:
     """Memory for sorts over everybody, and reads by index that cost what they do today."""
-    local = {"work_mem": WORK_MEM, "random_page_cost": "1.1"}
+    local = {"work_mem": "64MB", "random_page_cost": "1.1"}
     session.execute(select(*(func.set_config(*pair, True) for pair in local.items())))
 
 
