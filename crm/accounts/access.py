@@ -1,4 +1,7 @@
-"""The one place that says who may use a page: every route is `@requires` something or `@public`."""
+"""The one place that says who may use a page: every route is `@requires` something or `@public`.
+
+The ways into a staff account are `@entrance`: as public, and in the languages of staff.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,12 @@ def reads(view: F) -> F:
     """Mark a route that only reads: its statements are no transaction together."""
     view.reads = True  # type: ignore[attr-defined]
     return view
+
+
+def entrance(view: F) -> F:
+    """Mark a route as open to anybody who is on their way into a staff account, or out of it."""
+    view.entrance = True  # type: ignore[attr-defined]
+    return public(view)
 
 
 def current_viewer() -> Viewer:

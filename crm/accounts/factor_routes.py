@@ -11,7 +11,7 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from crm.accounts import audit, factor, queries, sessions
-from crm.accounts.access import current_viewer, public, requires
+from crm.accounts.access import current_viewer, entrance, requires
 from crm.accounts.forms import FactorForm, FirstCodeForm
 from crm.accounts.routes import bp, same_site, welcome
 from crm.core import clock
@@ -22,7 +22,7 @@ from crm.web.words import district_name
 
 
 @bp.route("/sign-in/factor", methods=["GET", "POST"])
-@public
+@entrance
 def enter_factor() -> Any:
     """Ask whoever proved their mail address for the second factor."""
     at = clock.now()

@@ -17,7 +17,7 @@ from wtforms.fields.choices import SelectChoice
 
 from crm.core.viewer import Role
 from crm.web.forms import Form
-from crm.web.i18n import LANGUAGES
+from crm.web.i18n import STAFF_LANGUAGES
 from crm.web.words import ROLE_LABELS
 
 
@@ -72,7 +72,7 @@ class AccountForm(Form):
     name = StringField(_("Name"), [validators.InputRequired(), validators.Length(max=120)])
     language = SelectField(
         _("Language of these pages"),
-        choices=[SelectChoice(code, name) for code, name in LANGUAGES.items()],
+        choices=[SelectChoice(code, name) for code, name in STAFF_LANGUAGES.items()],
     )
 
 

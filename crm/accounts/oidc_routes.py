@@ -9,7 +9,7 @@ from flask import session as cookie
 from flask_babel import gettext as _
 
 from crm.accounts import oidc
-from crm.accounts.access import public
+from crm.accounts.access import entrance
 from crm.accounts.routes import bp, client, same_site, welcome
 from crm.core import clock
 from crm.core.application import current_settings
@@ -27,7 +27,7 @@ def no_provider() -> None:
 
 
 @bp.get("/sign-in/oidc")
-@public
+@entrance
 def oidc_start() -> Any:
     """Go to the provider."""
     cookie["oidc_next"] = same_site(request.args.get("next"))
@@ -38,7 +38,7 @@ def oidc_start() -> Any:
 
 
 @bp.get(oidc.BACK)
-@public
+@entrance
 def oidc_back() -> Any:
     """The provider's answer: one button, and nothing happens before it is pressed."""
     code, state = request.args.get("code", ""), request.args.get("state", "")
@@ -49,7 +49,7 @@ def oidc_back() -> Any:
 
 
 @bp.post(oidc.BACK)
-@public
+@entrance
 def oidc_sign_in() -> Any:
     """Redeem the answer, and sign in the account of the address that it proves."""
     at = clock.now()

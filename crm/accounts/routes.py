@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from crm.accounts import audit, factor, sessions, signin
-from crm.accounts.access import current_viewer, public
+from crm.accounts.access import current_viewer, entrance
 from crm.accounts.forms import AddressForm, CodeForm
 from crm.accounts.models import User
 from crm.core import clock
@@ -37,7 +37,7 @@ def same_site(target: str | None) -> str:
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
-@public
+@entrance
 def sign_in() -> Any:
     """Ask for a mail address, and mail a code to it if it is known."""
     if current_user.is_authenticated and request.method == "GET":
@@ -54,7 +54,7 @@ def sign_in() -> Any:
 
 
 @bp.route("/sign-in/code", methods=["GET", "POST"])
-@public
+@entrance
 def code() -> Any:
     """Take the code from the mail."""
     asked = cookie.get("sign_in")
@@ -73,7 +73,7 @@ def code() -> Any:
 
 
 @bp.get("/sign-in/link/<token>")
-@public
+@entrance
 def link(token: str) -> Any:
     """The page of a mailed link: one button, and nothing happens before it is pressed."""
     if signin.link_is_open(db.session(), token, at=clock.now()):
@@ -84,7 +84,7 @@ def link(token: str) -> Any:
 
 
 @bp.post("/sign-in/link/<token>")
-@public
+@entrance
 def use_link(token: str) -> Any:
     """Sign in by a mailed link."""
     user = signin.use_link(db.session(), token, at=clock.now())
@@ -95,7 +95,7 @@ def use_link(token: str) -> Any:
 
 
 @bp.post("/sign-out")
-@public
+@entrance
 def sign_out() -> Any:
     """End this session for good."""
     if current_user.is_authenticated:

@@ -18,7 +18,7 @@ from crm.core.extend import extensions
 from crm.core.throttle import TooMany, hit
 from crm.core.viewer import Role, Viewer
 from crm.schools.models import Cluster, School
-from crm.web.i18n import LANGUAGES
+from crm.web.i18n import STAFF_LANGUAGES
 
 MAX_NAME = 120
 HOUR = timedelta(hours=1)
@@ -225,7 +225,7 @@ def edit_own(
     session: Session, user: User, *, name: str, language: str, by: Viewer, at: datetime
 ) -> None:
     """Change one's own name and language."""
-    if language not in LANGUAGES:
+    if language not in STAFF_LANGUAGES:
         raise Invalid("Choose one of the languages.", field="language")
     before = {"name": user.name, "language": user.language}
     user.name, user.language = _name(name), language

@@ -15,9 +15,10 @@ from crm.consent import pauses
 from crm.consent.age import AgeRule, Outreach, clean
 from crm.consent.models import ConsentBasis, ConsentState, Topic
 from crm.consent.service import MAX_WORDING
-from crm.consent.words import topic_about, topic_name
+from crm.consent.words import own_words
 from crm.core.errors import Invalid
 from crm.web.forms import Form, MultiCheckboxField
+from crm.web.i18n import LANGUAGES
 
 EVERYTHING = "*"
 
@@ -45,6 +46,8 @@ class TopicForm(Form):
     about_en = StringField(_("In one sentence, in English"), [Length(max=160)])
     label_es = StringField(_("Name in Spanish"), [Length(max=60)])
     about_es = StringField(_("In one sentence, in Spanish"), [Length(max=160)])
+    label_am = StringField(_("Name in Amharic"), [Length(max=60)])
+    about_am = StringField(_("In one sentence, in Amharic"), [Length(max=160)])
     basis = RadioField(
         _("Who gets it"),
         choices=[
@@ -59,11 +62,12 @@ class TopicForm(Form):
     @classmethod
     def of(cls, topic: Topic) -> TopicForm:
         """The form filled in with a topic as readers see it."""
-        return cls(
-            label_en=topic_name(topic, "en"), about_en=topic_about(topic, "en"),
-            label_es=topic_name(topic, "es"), about_es=topic_about(topic, "es"),
-            basis=topic.basis.value,
-        )  # fmt: skip
+        words = {
+            f"{part}_{code}": own_words(topic, part, code)
+            for code in LANGUAGES
+            for part in ("label", "about")
+        }
+        return cls(**words, basis=topic.basis.value)
 
     def names(self) -> dict[str, dict[str, str]]:
         """The names by language."""
@@ -72,7 +76,7 @@ class TopicForm(Form):
                 "label": self[f"label_{code}"].data or "",
                 "about": self[f"about_{code}"].data or "",
             }
-            for code in ("en", "es")
+            for code in LANGUAGES
         }
 
     @property

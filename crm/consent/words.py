@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.consent.models import ConsentSource, ConsentState, SuppressionReason, Topic
-from crm.web.i18n import LANGUAGES
+from crm.web.moments import spoken
 
 SOURCES: dict[ConsentSource, Any] = {
     ConsentSource.LINK: _("they said so on their own page"),
@@ -45,6 +45,12 @@ def topic_about(topic: Topic, language: str | None = None) -> str:
     return _worded(topic, "about", language)
 
 
+def own_words(topic: Topic, part: str, language: str) -> str:
+    """The `label` or `about` of a topic in a language itself; empty where English stands in."""
+    alone = not topic.names.get(language) and language != "en" and topic.names.get("en")
+    return "" if alone else _worded(topic, part, language)
+
+
 def _worded(topic: Topic, part: str, language: str | None) -> str:
     own, wanted = topic.names, (language or str(get_locale() or "en")).partition("_")[0]
     for code in (wanted, "en"):
@@ -55,7 +61,7 @@ def _worded(topic: Topic, part: str, language: str | None) -> str:
         return shipped
     if language is None:
         return gettext(shipped)
-    with force_locale(wanted if wanted in LANGUAGES else "en"):
+    with force_locale(spoken(wanted)):
         return gettext(shipped)
 
 

@@ -45,7 +45,7 @@ class DoorForm(Form):
         _("Leave this empty"), [validators.Length(max=2000)],
         render_kw={"autocomplete": "off", "tabindex": "-1"},
     )  # fmt: skip
-    stamp = HiddenField()
+    stamp = HiddenField("")
 
     def trapped(self) -> bool:
         """Whether a machine filled in what no person sees."""

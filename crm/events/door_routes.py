@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import ngettext, refresh
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -105,6 +105,8 @@ def ticket(token: str) -> Any:
     known = current_user.is_authenticated
     if not known or not current_viewer().may(Permission.EVENTS_DOOR):
         return render_template("crm/events/ticket_only.html", signed_in=known)
+    g.staff_page = True
+    refresh()  # type: ignore[no-untyped-call]
     session = db.session()
     try:
         event, person, mine = _ticket(session, token)

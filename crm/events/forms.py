@@ -39,7 +39,7 @@ from crm.events.words import KINDS, zone_of
 from crm.schools.queries import school_choices
 from crm.web.forms import Form
 
-WRITTEN = ("en", "es")
+WRITTEN = ("en", "es", "am")
 """The languages that the form offers; texts in others are kept as they are."""
 ZONES = {
     "America/New_York": _("Eastern time"), "America/Chicago": _("Central time"),
@@ -60,6 +60,10 @@ class EventForm(Form):
     title_es = StringField(_("Title in Spanish"), validators=[Length(max=MAX_TITLE)])
     description_es = TextAreaField(
         _("What it is, in Spanish"), validators=[Length(max=MAX_TEXT)], render_kw={"rows": 5}
+    )
+    title_am = StringField(_("Title in Amharic"), validators=[Length(max=MAX_TITLE)])
+    description_am = TextAreaField(
+        _("What it is, in Amharic"), validators=[Length(max=MAX_TEXT)], render_kw={"rows": 5}
     )
     kind = SelectField(_("Kind"), choices=[SelectChoice(k.value, v) for k, v in KINDS.items()])
     place_for = SelectField(_("For whom?"))

@@ -32,6 +32,7 @@ from crm.consent.age import AgeRule
 from crm.core.database import UTCDateTime, given_rows, given_table, take_lock
 from crm.core.district import chosen
 from crm.mail import facts, policy, reasons
+from crm.mail.content import FALLBACK, language_for
 from crm.mail.facts import Group, Place
 from crm.mail.hours import Hours, SendingHours, kept
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
@@ -39,7 +40,6 @@ from crm.mail.transport import Guarantee, Transport
 
 LOCK = 0x686F6D65
 """The advisory lock that claims take one after another ("home")."""
-FALLBACK = "en"
 HANDED_OVER = "handed over"
 EXIT = "exit"
 MESSAGE = cast(Table, Message.__table__)
@@ -186,13 +186,6 @@ def facts_of(
         sent=(*(row.sent or ()), *extra), hours=hours, window=kept(row.send_window),
         on_cap=row.on_cap or policy.DEFER,
     )  # fmt: skip
-
-
-def language_for(wanted: str | None, written: set[str]) -> str | None:
-    """The fallback rule: the person's language, else English, else none."""
-    if wanted in written:
-        return wanted
-    return FALLBACK if FALLBACK in written else None
 
 
 def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:

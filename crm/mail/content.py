@@ -28,6 +28,7 @@ _LATEST = (
     .order_by(ContentVersion.no.desc())
     .limit(1)
 )
+FALLBACK = "en"
 MAX_LINE, MAX_BODY = 200, 50_000
 
 
@@ -108,6 +109,14 @@ def variants_of(session: Session, version_id: int) -> dict[str, Variant]:
     """A version's variants by language."""
     rows = session.scalars(select(ContentVariant).where(ContentVariant.version_id == version_id))
     return {row.language: Variant(row.subject, row.preheader, row.body) for row in rows}
+
+
+def language_for(wanted: str | None, written: Collection[str]) -> str | None:
+    """The fallback rule: the person's language (`es` for `es-MX`), else English, else none."""
+    for language in (wanted or "", (wanted or "").partition("-")[0], FALLBACK):
+        if language in written:
+            return language
+    return None
 
 
 def _content(session: Session, key: str, name: str, topic_key: str | None, at: datetime) -> Content:

@@ -22,7 +22,8 @@ from crm.mail import fields, markdown
 from crm.mail.content import Variant
 from crm.mail.markdown import Block
 from crm.mail.values import is_link, office_values
-from crm.web.i18n import LANGUAGES, text_direction
+from crm.web.i18n import text_direction
+from crm.web.moments import spoken
 
 KEPT = 256
 UNSUBSCRIBE = "unsubscribe_link"
@@ -123,7 +124,7 @@ def compile_letter(variant: Variant, language: str, footer: Footer) -> Letter:
         purpose: marks.tag(fields.Slot(UNSUBSCRIBE), purpose) if footer.leave else ""
         for purpose in "ht"
     }
-    with force_locale(language if language in LANGUAGES else "en"):
+    with force_locale(spoken(language)):
         why = why_you_get_this(footer)
         words = {
             "why": why, "topic": footer.topic, "sender": office["sender_name"],

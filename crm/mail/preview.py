@@ -17,7 +17,7 @@ from crm.consent.words import topic_name
 from crm.core.errors import Invalid
 from crm.core.extend import Recipient
 from crm.mail import values
-from crm.mail.content import variants_of
+from crm.mail.content import FALLBACK, language_for, variants_of
 from crm.mail.letter import LETTERS, Footer
 from crm.mail.models import Content, ContentVersion
 from crm.web.i18n import text_direction
@@ -27,7 +27,6 @@ FRAME_CSP = (
     "base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups"
 )
 """What may happen inside a shown mail: its own inline styles, and nothing else."""
-FALLBACK = "en"
 # Fields of the person and the office; all others are shown by a harmless sample.
 NOBODY = UUID(int=0)
 
@@ -59,7 +58,7 @@ def preview(
     version_id = version if isinstance(version, int) else version.id
     variants = variants_of(session, version_id)
     wanted = language or (alumnus.language if alumnus else FALLBACK)
-    chosen = chosen_language(wanted, variants)
+    chosen = language_for(wanted, variants)
     if chosen is None:
         raise Invalid("This content is not written in a language for this person.")
     footer = Footer(topic=topic_label(session, version_id, chosen) or "")
@@ -67,13 +66,6 @@ def preview(
     said = _values(session, alumnus, letter.names, at)
     subject, html, text = letter.filled(letter.substitutions(said))
     return Rendered(subject, html, text, chosen, text_direction(chosen))
-
-
-def chosen_language(wanted: str, variants: Any) -> str | None:
-    """The fallback rule: the language wanted, else English, else none."""
-    if wanted in variants:
-        return wanted
-    return FALLBACK if FALLBACK in variants else None
 
 
 def topic_label(session: Session, version_id: int, language: str) -> str | None:

@@ -17,7 +17,8 @@ from crm.core.database import db
 from crm.core.extend import extensions
 from crm.core.viewer import Viewer
 from crm.rights.words import COLUMNS, TABLES
-from crm.web.i18n import LANGUAGES, moment_words, text_direction
+from crm.web.i18n import moment_words, text_direction
+from crm.web.moments import spoken
 
 MINE = "select cast(:id as bigint) union select id from alumnus where merged_into_id = :id"
 SECRET = frozenset({"code_hash", "token_hash", "body", "batch_id", "dedupe_key", "merge", "html"})
@@ -53,7 +54,7 @@ def _rows(session: Session, table: Table, where: str, alumnus_id: int) -> list[d
 
 def readable(told: Mapping[str, Any], language: str) -> str:
     """The same as a page in the person's language, for eyes and printers."""
-    known = language if language in LANGUAGES else "en"
+    known = spoken(language)
     with force_locale(known):
         record = {k: v for k, v in told["record"].items() if k not in WORKINGS and v}
         parts = [

@@ -8,10 +8,13 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
+from flask_wtf.i18n import translations as theirs
 from wtforms import Form as WTForm
 from wtforms import SelectMultipleField
 from wtforms.validators import StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
+
+from crm.web.i18n import translations
 
 TEXT_FIELDS = {"StringField", "TextAreaField", "EmailField", "TelField", "SearchField"}
 LARGEST = 10**9
@@ -39,8 +42,26 @@ def within_reason(form: Any, field: Any) -> None:
         raise StopValidation(_("Write a year between 1850 and 2200."))
 
 
+class Words:
+    """What WTForms itself says of a field: as our catalogue has it, else in its own words."""
+
+    def gettext(self, text: str) -> str:
+        """A sentence of WTForms in the language of the page."""
+        said = str(translations().ugettext(text))
+        return said if said != text else str(theirs.gettext(text))
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        """The same of a sentence that counts."""
+        said = str(translations().ungettext(one, many, count))
+        return said if said not in {one, many} else str(theirs.ngettext(one, many, count))
+
+
 class Binding:
     """Adds the stripping filter to text fields, bounds and an id of its own form to all."""
+
+    def get_translations(self, form: Any) -> Words:
+        """How its fields say what is wrong."""
+        return Words()
 
     def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
         """The field, made to hold to what every form does."""

@@ -1,12 +1,14 @@
 """Languages: which one a reader gets, their catalogues, and text direction.
 
 Staff use their account's language, alumni their own; anybody may choose another for the visit with
-`?lang=`, which their browser keeps in its session. Catalogues are kept as `.po` text and compiled
-into the instance folder at start.
+`?lang=`, which their browser keeps in its session. What alumni and the public see is written in
+more languages than the pages of staff. Catalogues are kept as `.po` text and compiled into the
+instance folder at start.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,15 +17,21 @@ from typing import Any
 from babel.core import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, g, request, session
+from flask import Flask, current_app, g, request, session
 from flask_babel import Babel, format_date, format_time, get_locale, get_translations
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 
 from crm.core.errors import in_words
 
-LANGUAGES = {"en": "English", "es": "Español"}
-"""Languages the pages are written in. Content may be written in any of `CONTENT_LANGUAGES`."""
+STAFF_LANGUAGES = {"en": "English", "es": "Español"}
+"""Languages that every page is written in."""
+
+LANGUAGES = STAFF_LANGUAGES | {"am": "አማርኛ"}
+"""Languages of what alumni and the public see: their pages and the program's own letters.
+
+Content may be written in any of `CONTENT_LANGUAGES`.
+"""
 
 CONTENT_LANGUAGES = {
     "en": _("English"), "es": _("Spanish"), "am": _("Amharic"), "ar": _("Arabic"),
@@ -35,15 +43,30 @@ CONTENT_LANGUAGES = {
 babel = Babel()  # type: ignore[no-untyped-call]
 
 
+def for_staff() -> bool:
+    """Whether the page of this request is one of staff, or on the way into their account."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None:
+        return bool(current_user.is_authenticated)
+    outside = getattr(view, "access", None) == "public" and not getattr(view, "entrance", False)
+    return not outside or bool(g.get("staff_page"))
+
+
+def languages() -> Mapping[str, str]:
+    """The languages that the page of this request is written in, by their own names."""
+    return STAFF_LANGUAGES if request and for_staff() else LANGUAGES
+
+
 def choose_language() -> str:
     """The language of this answer."""
     wanted = (request.args.get("lang"), session.get("language")) if request else ()
     if request:
         current_user.get_id()  # Loads the account, which knows its language.
+    offered = languages()
     for known in (*wanted, g.get("language")):
-        if known in LANGUAGES:
+        if known in offered:
             return str(known)
-    return (request.accept_languages.best_match(LANGUAGES) if request else None) or "en"
+    return (request.accept_languages.best_match(offered) if request else None) or "en"
 
 
 @lru_cache(maxsize=256)
@@ -115,4 +138,5 @@ def init_app(app: Flask) -> None:
             "page_language": language,
             "page_direction": text_direction(language),
             "languages": LANGUAGES,
+            "staff_page": bool(request) and for_staff(),
         }

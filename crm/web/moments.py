@@ -9,6 +9,10 @@ from babel.dates import format_datetime, format_time
 
 from crm.web.i18n import LANGUAGES
 
+DAYS = {"es": "EEEE d 'de' MMMM", "am": "EEEE፣ MMMM d"}
+"""How a day is said with its weekday, where it is not as in English."""
+COMMA = {"am": "፣ "}
+
 
 def spoken(language: str) -> str:
     """The language to word fields in: the reader's if we write it, else English."""
@@ -21,11 +25,11 @@ def when(starts_at: datetime, ends_at: datetime, zone: ZoneInfo, language: str) 
     first = format_time(starts_at, "short", tzinfo=zone, locale=language)
     last = format_time(ends_at, "short", tzinfo=zone, locale=language)
     if starts_at.astimezone(zone).date() != ends_at.astimezone(zone).date():
-        last = f"{day(ends_at, zone, language)}, {last}"
-    return f"{day(starts_at, zone, language)}, {first} – {last}"
+        last = f"{day(ends_at, zone, language)}{COMMA.get(language, ', ')}{last}"
+    return f"{day(starts_at, zone, language)}{COMMA.get(language, ', ')}{first} – {last}"
 
 
 def day(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """The day of a moment: Tuesday, October 20."""
-    pattern = "EEEE d 'de' MMMM" if language == "es" else "EEEE, MMMM d"
+    pattern = DAYS.get(language, "EEEE, MMMM d")
     return format_datetime(moment, pattern, tzinfo=zone, locale=language)

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from crm.core.application import current_settings
 from crm.core.viewer import Role
-from crm.web.i18n import LANGUAGES
+from crm.web.i18n import languages
 
 ROLE_LABELS = {
     Role.COORDINATOR: _("District coordinator"),
@@ -42,5 +42,5 @@ def language_choices() -> list[tuple[str, str, str, bool]]:
     others = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
     return [
         (code, name, "?" + urlencode([*others, ("lang", code)]), code == present)
-        for code, name in LANGUAGES.items()
+        for code, name in languages().items()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask_babel import force_locale
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
@@ -67,19 +68,23 @@ def _tell_of_clearing(
         promised.clear_by or promised.starts_at.date(), promised.starts_at.timetz()
     )
     (words,) = request_words(session, request, person.language)
+    with force_locale(mine):
+        needed = {"level": str(policy.label(level)), "proof": str(policy.proof(level))}
     write_to_alumnus(
         session, ask, "ask-clearing", key=f"clearing:{stamp(at)}", at=at,
         merge={
-            **words, "time": time_of(session, promised, mine), "until": day(until, zone, mine),
-            "level": str(policy.label(level)), "proof": str(policy.proof(level)),
+            **words, **needed, "time": time_of(session, promised, mine),
+            "until": day(until, zone, mine),
         },
     )  # fmt: skip
     theirs = reader_language(session, request)
+    with force_locale(theirs):
+        label = str(policy.label(level))
     write_to_school(
         session, request, "school-clearing", key=f"clearing:{ask.id}:{stamp(at)}", at=at,
         merge={
             "time": time_of(session, promised, theirs), "until": day(until, zone, theirs),
-            "level": str(policy.label(level)),
+            "level": label,
         },
     )  # fmt: skip
 

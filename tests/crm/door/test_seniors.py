@@ -145,7 +145,7 @@ def test_an_old_poster_says_so_and_an_unknown_one_too(
     assert client.get("/join/nowhere1").status_code == 404
 
 
-def test_the_poster_carries_its_address_in_both_languages(
+def test_the_poster_carries_its_address_in_every_language(
     coordinator: FlaskClient, session: Session, school: School
 ) -> None:
     coordinator.post("/seniors/codes")
@@ -154,7 +154,7 @@ def test_the_poster_carries_its_address_in_both_languages(
     sheet = page.find(class_="hc-poster")
     assert sheet is not None
     assert f"localhost/join/{code}" in sheet.text
-    assert [s["lang"] for s in sheet.find_all("section")] == ["en", "es"]
+    assert [s["lang"] for s in sheet.find_all("section")] == ["en", "es", "am"]
     assert "Último año" in sheet.text
     assert "Seniors: stay in touch" in sheet.text
     coordinator.post("/seniors/codes")
