@@ -60,6 +60,11 @@ class Events:
                 "description": "Comida, música y un paseo por el **viejo edificio**.\n\n"
                 "- Abrimos media hora antes\n- Traigan fotos",
             },
+            "am": {
+                "title": f"ከ{years} ዓመታት በኋላ፦ የ{year} ተመራቂዎች ዳግም መገናኛ",
+                "description": "ምግብ፣ ሙዚቃ እና በ**ድሮው ሕንፃ** ውስጥ ጉብኝት።\n\n"
+                "- በሮች ከግማሽ ሰዓት በፊት ይከፈታሉ\n- ፎቶግራፎችን ይዘው ይምጡ",
+            },
         }
         self._plan(
             at, day, f"class:{year} has:email", kind=EventKind.REUNION, texts=texts,
@@ -75,7 +80,15 @@ class Events:
             "en": {
                 "title": f"What came after {school.name}: an evening of talks",
                 "description": "Five alumni tell in ten minutes each what they do today.",
-            }
+            },
+            "es": {
+                "title": f"Lo que vino después de {school.name}: una noche de charlas",
+                "description": "Cinco exalumnos cuentan en diez minutos cada uno a qué se dedican.",
+            },
+            "am": {
+                "title": f"ከ{school.name} በኋላ፦ የንግግር ምሽት",
+                "description": "አምስት የቀድሞ ተማሪዎች ዛሬ ምን እንደሚሠሩ እያንዳንዳቸው በአሥር ደቂቃ ይናገራሉ።",
+            },
         }
         self._plan(
             at, day, f"class:{at.year - 12}..{at.year - 6} has:email", kind=EventKind.TALK,

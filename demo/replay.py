@@ -59,6 +59,9 @@ MAILINGS = (
             "es": Variant("Lo que hizo tu escuela este invierno, {{ first_name | amigo }}", "Tres historias cortas",
                 "Hola {{ first_name | amigo }}:\n\nRobótica llegó a la final estatal, el coro cantó en el puerto y 212 estudiantes enviaron sus solicitudes a la universidad.\n\n"
                 "**¿Tu dirección sigue siendo correcta?** Son cuarenta segundos:\n\n[Ver lo que sabemos de ti]({{ profile_link }})\n\nLa oficina de exalumnos"),
+            "am": Variant("ትምህርት ቤትዎ በዚህ ክረምት ያደረገው፣ {{ first_name | ወዳጃችን }}", "ሦስት አጫጭር ታሪኮች",
+                "ሰላም {{ first_name | ወዳጃችን }}፣\n\nየሮቦት ቡድኑ ለክፍለ ግዛቱ ፍጻሜ ደርሷል፣ የመዘምራን ቡድኑ በወደቡ ዘምሯል፣ 212 የመጨረሻ ዓመት ተማሪዎችም የኮሌጅ ማመልከቻ ልከዋል።\n\n"
+                "**አድራሻዎ አሁንም ትክክል ነው?** አርባ ሰከንድ ይበቃል፦\n\n[ስለ እኔ የያዛችሁትን አሳዩኝ]({{ profile_link }})\n\nየቀድሞ ተማሪዎች ቢሮ"),
         },
     ),
     Mailing(
@@ -68,6 +71,8 @@ MAILINGS = (
                 "Hello {{ first_name | there }},\n\nDoors open at five. Teachers you may remember will be there, and so will pupils who would like to hear what you do.\n\n[Tell us you are coming]({{ profile_link }})"),
             "es": Variant("Puertas abiertas en tu escuela el último viernes de abril", "Ven a ver los laboratorios",
                 "Hola {{ first_name | amigo }}:\n\nAbrimos a las cinco. Estarán profesores que quizá recuerdes y estudiantes que quieren saber a qué te dedicas.\n\n[Cuéntanos que vienes]({{ profile_link }})"),
+            "am": Variant("በኤፕሪል የመጨረሻ ዓርብ በትምህርት ቤትዎ የጉብኝት ቀን", "አዳዲሶቹን ቤተ ሙከራዎች መጥተው ይመልከቱ",
+                "ሰላም {{ first_name | ወዳጃችን }}፣\n\nበሮች በ5:00 ከሰዓት በኋላ (5 PM) ይከፈታሉ። የሚያስታውሷቸው መምህራን፣ እንዲሁም ምን እንደሚሠሩ መስማት የሚፈልጉ ተማሪዎች ይገኛሉ።\n\n[እንደሚመጡ ይንገሩን]({{ profile_link }})"),
         },
     ),
     Mailing(
@@ -77,6 +82,8 @@ MAILINGS = (
                 "Hello {{ first_name | there }},\n\nThis fall teachers are looking for people who can talk about their work for an hour, in person or by video.\n\n[Say how you would like to help]({{ profile_link }})"),
             "es": Variant("Una hora, una clase, tu historia", "Lo que piden las escuelas este otoño",
                 "Hola {{ first_name | amigo }}:\n\nEste otoño hay docentes que buscan personas que hablen de su trabajo durante una hora, en persona o por video.\n\n[Di cómo te gustaría ayudar]({{ profile_link }})"),
+            "am": Variant("አንድ ሰዓት፣ አንድ ክፍል፣ የእርስዎ ታሪክ", "ትምህርት ቤቶች በዚህ መኸር የሚፈልጉት",
+                "ሰላም {{ first_name | ወዳጃችን }}፣\n\nበዚህ መኸር መምህራን ስለ ሥራቸው ለአንድ ሰዓት በአካል ወይም በቪዲዮ ሊናገሩ የሚችሉ ሰዎችን ይፈልጋሉ።\n\n[እንዴት መርዳት እንደምፈልግ ልንገራችሁ]({{ profile_link }})"),
         },
     ),
 )  # fmt: skip

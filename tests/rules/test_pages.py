@@ -7,13 +7,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_babel import gettext
-from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from crm.accounts.models import User
 from crm.core.viewer import ROLE_PERMISSIONS, Role
-from crm.web.i18n import translations
 from tests.factories import Make
 from tests.rules.district import addresses, seed
 from tests.rules.page_checks import faults_of, faults_of_piece
@@ -80,73 +77,6 @@ def test_every_page_opens_in_every_language(
         if f'<html lang="{language}"' not in answer.text:
             wrong.append(address)
     assert not wrong, "\n".join(["", *wrong])
-
-
-class Unsaid:
-    """Stands behind a catalogue, and notes what was looked for there in vain."""
-
-    def __init__(self) -> None:
-        self.words = set[str]()
-
-    def gettext(self, words: str) -> str:
-        self.words.add(words)
-        return words
-
-    def ngettext(self, one: str, many: str, count: int) -> str:
-        return self.gettext(one if count == 1 else many)
-
-    ugettext, ungettext = gettext, ngettext
-
-
-@pytest.fixture
-def unsaid(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Unsaid:
-    found = Unsaid()
-    with app.test_request_context("/join?lang=am"):
-        monkeypatch.setattr(translations(), "_fallback", found)
-    return found
-
-
-def test_nothing_on_a_page_of_the_public_is_left_in_english(
-    app: Flask, make: Make, session: Session, client: FlaskClient, unsaid: Unsaid
-) -> None:
-    district = seed(make)
-    visited, wrong = 0, []
-    for rule, address in addresses(app, district, "GET"):
-        view = app.view_functions[rule.endpoint]
-        if view.access != "public" or getattr(view, "entrance", False):  # type: ignore[attr-defined]
-            continue
-        answer = client.get(f"{address}{'&' if '?' in address else '?'}lang=am")
-        if answer.mimetype == "text/html" and answer.status_code not in range(300, 400):
-            visited += 1
-            if '<html lang="am"' not in answer.text:
-                wrong.append(address)
-    assert client.get("/nowhere").status_code == 404
-    assert visited > 15
-    assert (wrong, unsaid.words) == ([], set())
-
-
-def test_a_word_left_in_english_would_be_found(app: Flask, unsaid: Unsaid) -> None:
-    with app.test_request_context("/join?lang=am"):
-        assert str(gettext("Stop all mail")) != "Stop all mail"
-        assert str(gettext("Never said")) == "Never said"
-    assert unsaid.words == {"Never said"}
-
-
-def test_staff_pages_fall_back_where_only_the_public_is_spoken_to(
-    app: Flask, make: Make, login_as: Callable[[User], FlaskClient]
-) -> None:
-    """Whoever looked at a page of the public in Amharic still gets their own pages whole."""
-    browser = login_as(make.user(language="es"))
-    assert '<html lang="am"' in browser.get("/join?lang=am").text
-    for address in ("/", "/people", "/nowhere", "/people/999999"):
-        page = browser.get(address).text
-        assert '<html lang="es"' in page, address
-        assert "አማርኛ" not in page, address
-    stranger = app.test_client()
-    amharic = {"Accept-Language": "am"}
-    assert '<html lang="en"' in stranger.get("/sign-in", headers=amharic).text
-    assert '<html lang="am"' in stranger.get("/nowhere", headers=amharic).text
-    assert '<html lang="am"' in stranger.get("/help-a-school", headers=amharic).text
 
 
 def test_an_anonymous_visitor_is_sent_to_the_sign_in_page(app: Flask, make: Make) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm.core.errors import Refused
 from crm.core.viewer import Role, Viewer
 from crm.mail import content, fields
-from crm.mail.content import Variant
+from crm.mail.content import FOLDER, Variant
 from crm.mail.fields import FieldError, Slot
 from crm.mail.letter import fill, one_line
 from crm.mail.markdown import blocks, plain_text
@@ -175,6 +175,37 @@ def test_a_letter_says_its_language_and_direction(
     shown = preview(session, version, None, make.alumnus(language="ar"), at=now)
     assert shown.direction == "rtl"
     assert '<html lang="ar" dir="rtl"' in shown.html
+
+
+def test_every_letter_to_alumni_is_amharic_down_to_its_footer(
+    session: Session, make: Make, now: datetime
+) -> None:
+    selam = make.alumnus("Selam", language="am", class_year=2015)
+    shipped = [key for key in content.shipped_keys() if (FOLDER / f"{key}.am.md").exists()]
+    assert len(shipped) > 30
+    for key in shipped:
+        version = content.shipped_version(session, key, now)
+        shown = preview(session, version, None, selam, at=now)
+        assert shown.language == "am", key
+        assert '<html lang="am" dir="ltr"' in shown.html, key
+        assert "ከእኛ ማንኛውም ኢሜይል ይቁም" in shown.text, key
+        written = content.variants_of(session, version)
+        assert names_in(written["am"]) == names_in(written["en"]), key
+
+
+def names_in(variant: Variant) -> set[str]:
+    """The merge fields that a variant uses."""
+    parts = (variant.subject, variant.preheader, variant.body)
+    return {slot.name for part in parts for slot in fields.slots(part)}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reads"),
+    [("es", "es"), ("es-MX", "es"), ("am", "en"), ("", "en"), (None, "en"), ("e", "en")],
+)
+def test_a_language_of_a_country_is_read_as_the_language(wanted: str | None, reads: str) -> None:
+    assert content.language_for(wanted, {"en", "es"}) == reads
+    assert content.language_for(wanted, {"fr"}) is None
 
 
 @given(st.text())
