@@ -23,8 +23,16 @@ from crm.web.moments import spoken
 MINE = "select cast(:id as bigint) union select id from alumnus where merged_into_id = :id"
 SECRET = frozenset({"code_hash", "token_hash", "body", "batch_id", "dedupe_key", "merge", "html"})
 """Columns that hold the program's own secrets and workings, and the body of files."""
-WORKINGS = frozenset({"id", "alumnus_id", "name_key", "sort_key", "key", "link_epoch"})
-"""Columns that tell a reader nothing; they are in the file for machines."""
+WORKINGS = frozenset(
+    {
+        "address_key", "alumnus_id", "anchor_at", "attempt", "attempts", "by", "checked_in_by",
+        "chosen_by", "claimed_at", "created_by", "digest", "done_by", "email_key", "ended_by",
+        "entry_key", "id", "key", "link_epoch", "media_type", "name_key", "next_at",
+        "object_kind", "on_cap", "priority", "recorded_by", "released_by", "send_window", "seq",
+        "settled_by", "sort_key", "stage_next_at", "step_no", "wake_at", "xid",
+    }
+)  # fmt: skip
+"""Columns that tell a reader nothing, as do the ids of other rows; machines get them too."""
 
 
 def everything(
@@ -56,7 +64,7 @@ def readable(told: Mapping[str, Any], language: str) -> str:
     """The same as a page in the person's language, for eyes and printers."""
     known = spoken(language)
     with force_locale(known):
-        record = {k: v for k, v in told["record"].items() if k not in WORKINGS and v}
+        record = {k: v for k, v in told["record"].items() if is_told(k) and v}
         parts = [
             (TABLES.get(name, _words(name)), [_line(row) for row in rows])
             for name, rows in told["tables"].items()
@@ -68,8 +76,13 @@ def readable(told: Mapping[str, Any], language: str) -> str:
         )  # fmt: skip
 
 
+def is_told(column: str) -> bool:
+    """Whether a column tells a reader something."""
+    return column not in WORKINGS and not column.endswith("_id")
+
+
 def _line(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    shown = {k: v for k, v in row.items() if k not in WORKINGS and v not in (None, "", {}, [])}
+    shown = {k: v for k, v in row.items() if is_told(k) and v not in (None, "", {}, [])}
     return [(_heading(key), _value(value)) for key, value in shown.items()]
 
 

@@ -43,7 +43,9 @@ TOO_LARGE = lazy_gettext(
 PLAIN = (
     "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Homecoming</title></head>"
     "<body><h1>Something broke on our side</h1><p>It is written down, and nothing you entered was "
-    "half saved. Try again in a minute.</p></body></html>"
+    "half saved. Try again in a minute.</p><p lang='es'>Algo falló de nuestro lado. Inténtelo de "
+    "nuevo en un minuto.</p><p lang='am'>በእኛ በኩል ችግር ተፈጥሯል። ከአንድ ደቂቃ በኋላ እንደገና ይሞክሩ።</p>"
+    "</body></html>"
 )
 
 
