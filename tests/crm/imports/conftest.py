@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus, ContactPoint, ExternalId, Schooling
@@ -18,7 +18,7 @@ from crm.core.database import db
 from crm.core.viewer import SYSTEM
 from crm.imports import background
 from crm.imports.mapping import mapping_from
-from crm.imports.models import Fate, ImportLine, ImportRun
+from crm.imports.models import Fate, ImportLine, ImportRun, RememberedFile
 from crm.imports.service import import_people
 from crm.schools.models import School
 from crm.schools.service import SchoolFacts, save_schools
@@ -109,3 +109,35 @@ def contacts(session: Session, alumnus: Alumnus) -> dict[str, tuple[str, bool]]:
 def schoolings(session: Session, alumnus: Alumnus) -> list[Schooling]:
     """Where they went."""
     return list(session.scalars(select(Schooling).where(Schooling.alumnus_id == alumnus.id)))
+
+
+@pytest.fixture
+def full(session: Session, north: School, bring: Bring) -> Callable[..., list[tuple[Any, ...]]]:
+    """Brings a file twice, with and without what is remembered; answers what became of its lines.
+
+    Each time everything is rolled back. Both ways must find the same.
+    """
+
+    def lines(content: str, **options: Any) -> list[tuple[Any, ...]]:
+        run = bring(content, **options)
+        found = session.execute(
+            select(
+                ImportLine.line, ImportLine.fate, ImportLine.reason, ImportLine.external_id,
+                ImportLine.changes,
+            ).where(ImportLine.import_id == run.id).order_by(ImportLine.line)
+        ).all()  # fmt: skip
+        return [tuple(row) for row in found]
+
+    def full(content: str, **options: Any) -> list[tuple[Any, ...]]:
+        found = []
+        for forgetful in (False, True):
+            point = session.begin_nested()
+            if forgetful:
+                session.execute(delete(RememberedFile))
+            found.append(lines(content, **options))
+            point.rollback()
+            session.expire_all()
+        assert found[0] == found[1]
+        return found[0]
+
+    return full

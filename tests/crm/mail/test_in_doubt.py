@@ -23,8 +23,8 @@ from crm.mail.reconcile import reconcile
 from crm.mail.sendgrid import SendGridTransport
 from crm.mail.smtp import SmtpTransport
 from crm.mail.webhook import Event
+from tests.crm.mail.handing_over import by_sendgrid, by_smtp, campaign, settle
 from tests.crm.mail.sinks import Provider, mail_server, provider
-from tests.crm.mail.test_transports import by_sendgrid, by_smtp, campaign, settle
 from tests.factories import Make
 
 LONG_AGO = timedelta(hours=48)

@@ -20,7 +20,7 @@ from crm.mail.models import Message, MessageState
 from lifecycle.engine.service import advance
 from lifecycle.journeys import service
 from lifecycle.journeys.models import Enrollment, EnrollmentState, Journey
-from tests.crm.bulk.test_bulk import ask, press, run_of
+from tests.crm.bulk.asking import ask, press, run_of
 from tests.factories import Make
 
 SOURCE = """

@@ -24,7 +24,7 @@ from lifecycle.rehearsal.running import Order
 from lifecycle.rehearsal.views import picture, table
 from tests.factories import Make
 from tests.lifecycle.rehearsal.conftest import TODAY, District
-from tests.lifecycle.rehearsal.test_rehearsing import YEARS
+from tests.lifecycle.rehearsal.rehearsing import YEARS
 
 
 def test_a_rehearsal_is_asked_for_and_followed(

@@ -1,186 +1,27 @@
-"""The provider's signed posts: who may tell, what follows, and that order and repetition do not."""
+"""What events do: close an address, count a click, settle a batch, in any order."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from flask import Flask
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
 
 from crm.alumni.models import Alumnus, ContactPoint, ContactStatus
 from crm.consent.models import Suppression
 from crm.consent.queries import choices_of
 from crm.interactions.models import Interaction
 from crm.mail import events, webhook
-from crm.mail.models import Delivery, DeliveryEvent, Message, MessageState
-from tests.crm.mail.outbox import make_content, queue
+from crm.mail.models import Delivery, Message, MessageState
+from tests.crm.mail.events.posting import ADDRESS, Post, event, told
+from tests.crm.mail.outbox import queue
 from tests.factories import Make
-
-KEY = ec.generate_private_key(ec.SECP256R1())
-PUBLIC = base64.b64encode(
-    KEY.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-).decode()
-ADDRESS = "zoe@mail.example"
-Post = Callable[..., TestResponse]
-
-
-def signed(body: bytes, at: datetime) -> dict[str, str]:
-    stamp = str(int(at.timestamp()))
-    signature = KEY.sign(stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
-    return {
-        webhook.SIGNATURE: base64.b64encode(signature).decode(), webhook.TIMESTAMP: stamp,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def post(app: Flask, client: FlaskClient, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Posts a list of events (or raw bytes) as the provider would, signed at `now`."""
-    changed = app.config["SETTINGS"].model_copy(update={"sendgrid_webhook_public_key": PUBLIC})
-    monkeypatch.setitem(app.config, "SETTINGS", changed)
-
-    def send(body: Any, **headers: str) -> TestResponse:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode() + b"\r\n"
-        return client.post(
-            "/hooks/sendgrid/events", data=raw, headers={**signed(raw, now), **headers},
-            content_type="application/json",
-        )  # fmt: skip
-
-    return send
-
-
-@pytest.fixture
-def person(make: Make) -> Alumnus:
-    return make.alumnus(email=ADDRESS)
-
-
-@pytest.fixture
-def sent(session: Session, person: Alumnus, now: datetime) -> Message:
-    """A message that was handed over and accepted an hour ago."""
-    identity = queue(session, person, make_content(session, now), now - timedelta(hours=2))
-    message = session.get_one(Message, identity)
-    message.state, message.attempt, message.batch_id = MessageState.ACCEPTED, 1, "batch"
-    message.accepted_at = message.claimed_at = now - timedelta(hours=1)
-    message.to_address = ADDRESS
-    session.commit()
-    return message
-
-
-def event(kind: str, message: Message | UUID | None, at: datetime, **values: Any) -> dict[str, Any]:
-    identity = message.id if isinstance(message, Message) else message
-    return {
-        "event": kind, "email": ADDRESS, "timestamp": int(at.timestamp()), "attempt": "1",
-        "message_id": str(identity), "origin": "campaign:spring", "sg_event_id": f"{kind}-1",
-        "sg_message_id": "abc.filter", **values,
-    }  # fmt: skip
-
-
-def told(session: Session, message: Message) -> Message:
-    session.expire_all()
-    return session.get_one(Message, message.id, populate_existing=True)
-
-
-def test_a_delivery_is_kept_word_for_word_and_counted_once_however_often_told(
-    post: Post, session: Session, sent: Message, now: datetime
-) -> None:
-    body = [event("delivered", sent, now, response="250 ok")]
-    assert post(body).status_code == 204
-    body[0]["sg_event_id"] = "changed-on-redelivery"
-    assert post(body * 3).status_code == 204
-    kept = session.scalars(select(DeliveryEvent)).one()
-    assert kept.payload["response"] == "250 ok"
-    assert told(session, sent).delivery is Delivery.DELIVERED
-    assert told(session, sent).delivered_at == now
-
-
-def forged(raw: bytes, now: datetime) -> dict[str, dict[str, str]]:
-    good = signed(raw, now)
-    return {
-        "unsigned": {webhook.SIGNATURE: "", webhook.TIMESTAMP: ""},
-        "not base64": {webhook.SIGNATURE: "%%%"},
-        "not a signature": {webhook.SIGNATURE: base64.b64encode(b"x" * 70).decode()},
-        "of another body": {webhook.SIGNATURE: signed(b"[]", now)[webhook.SIGNATURE]},
-        "old": signed(raw, now - timedelta(hours=1)),
-        "of the future": signed(raw, now + timedelta(hours=1)),
-        "another time": {webhook.TIMESTAMP: str(int(good[webhook.TIMESTAMP]) + 1)},
-        "no time": {webhook.TIMESTAMP: "soon"},
-        "odd digits": {webhook.TIMESTAMP: "٣" * 10},
-        "endless time": {webhook.TIMESTAMP: "9" * 400},
-    }
-
-
-@pytest.mark.parametrize("kind", list(forged(b"", datetime.fromtimestamp(0, UTC))))
-def test_a_forged_or_stale_post_changes_nothing(
-    post: Post, session: Session, sent: Message, now: datetime, kind: str
-) -> None:
-    raw = json.dumps([event("bounce", sent, now)]).encode()
-    assert post(raw, **forged(raw, now)[kind]).status_code == 403
-    assert session.scalar(select(func.count()).select_from(DeliveryEvent)) == 0
-    assert told(session, sent).delivery is Delivery.NONE
-
-
-def test_without_a_key_nothing_is_taken(client: FlaskClient) -> None:
-    assert client.post("/hooks/sendgrid/events", data=b"[]").status_code == 403
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"", b"x", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b"[" * 900 + b"]" * 900 + b"x",
-        b'[{"event": NaN}]', b"[1e999", b'"\\ud800"', b"9" * 5_000,
-    ],
-)  # fmt: skip
-def test_a_post_that_cannot_be_read_is_refused(post: Post, raw: bytes) -> None:
-    assert post(raw).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        1, None, [], {}, {"event": ["x"]}, {"event": "delivered"},
-        {"event": "delivered", "timestamp": 10**30}, {"event": "delivered", "timestamp": "1"},
-        {"event": "delivered", "timestamp": -5}, {"event": "delivered", "timestamp": True},
-        {"event": "explode", "timestamp": 1_789_000_000},
-    ],
-)  # fmt: skip
-def test_what_is_no_event_is_passed_by_and_the_rest_is_taken(
-    post: Post, session: Session, sent: Message, now: datetime, odd: Any
-) -> None:
-    assert post([odd, event("delivered", sent, now)]).status_code == 204
-    assert session.scalar(select(func.count()).select_from(DeliveryEvent)) == 1
-
-
-def deep(depth: int) -> Any:
-    value: Any = "x"
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(
-    "value", ["\x00", "\ud800", "x" * 100_000, deep(300), {"a": deep(200)}, 10**300, "’or 1=1"]
-)
-@pytest.mark.parametrize("name", ["reason", "email", "message_id", "attempt", "url", "useragent"])
-def test_nasty_values_are_kept_harmlessly(
-    post: Post, session: Session, sent: Message, now: datetime, name: str, value: Any
-) -> None:
-    answer = post([event("click", sent, now) | {name: value}, event("delivered", sent, now)])
-    assert answer.status_code == 204
-    assert told(session, sent).delivery is Delivery.DELIVERED
 
 
 def test_a_bounce_closes_the_address_for_good(
@@ -299,6 +140,8 @@ def test_thousands_of_events_take_as_many_statements_as_one(
 
 
 Told = tuple[str, int, str]
+
+
 some_events: st.SearchStrategy[list[Told]] = st.lists(
     st.tuples(
         st.sampled_from(
