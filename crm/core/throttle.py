@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import case
@@ -14,6 +15,11 @@ from crm.core.models import Throttle
 
 class TooMany(Refused):
     """The limit is reached; try again once the window has passed."""
+
+
+def unnamed(text: str) -> str:
+    """A client or an address as a part of a key that does not tell which it is."""
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def hit(session: Session, key: str, *, limit: int, per: timedelta, at: datetime) -> bool:

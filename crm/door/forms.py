@@ -27,7 +27,7 @@ from crm.alumni.contacts import email_form
 from crm.core.errors import Invalid
 from crm.door import gate
 from crm.door.seniors import SeniorRule, senior_year
-from crm.web.forms import Form, MultiCheckboxField
+from crm.web.forms import Form, MultiCheckboxField, offered
 from crm.web.i18n import CONTENT_LANGUAGES
 
 NAME = validators.Length(max=100)
@@ -91,8 +91,8 @@ class PersonForm(DoorForm):
         self, topics: Iterable[tuple[str, str]], ticked: Iterable[str], language: str
     ) -> None:
         """What may be chosen; a topic that needs an agreement of its own is never ticked ahead."""
-        self.topics.choices = _offered(topics)
-        self.language.choices = _offered((k, str(v)) for k, v in CONTENT_LANGUAGES.items())
+        self.topics.choices = offered(topics)
+        self.language.choices = offered((k, str(v)) for k, v in CONTENT_LANGUAGES.items())
         if not self.is_submitted():
             self.language.data = language
             self.topics.data = list(ticked)
@@ -120,10 +120,10 @@ class JoinForm(PersonForm):
         self, schools: Iterable[tuple[int, str]], ways: Iterable[tuple[str, str]]
     ) -> None:
         """The schools and ways to choose from."""
-        known = _offered((str(school_id), name) for school_id, name in schools)
+        known = offered((str(school_id), name) for school_id, name in schools)
         self.school_1.choices = [SelectChoice("", gettext("Choose")), *known]
         self.school_2.choices = [SelectChoice("", gettext("None")), *known]
-        self.ways.choices = _offered(ways)
+        self.ways.choices = offered(ways)
 
     def validate_year_1(self, field: Any) -> None:
         """A class that has left, or leaves at the end of this school year."""
@@ -275,7 +275,3 @@ def clean_name(text: str) -> str:
 def _lettered(field: Any) -> None:
     if not any(c.isalpha() for c in field.data or ""):
         raise ValidationError(gettext("Write a name."))
-
-
-def _offered(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    return [SelectChoice(key, label) for key, label in pairs]

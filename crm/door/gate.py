@@ -15,7 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy.orm import Session
 
 from crm.consent.queries import address_key
-from crm.core.throttle import TooMany, hit
+from crm.core.throttle import TooMany, hit, unnamed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SOONEST, LATEST = timedelta(seconds=2), timedelta(hours=12)
@@ -43,7 +43,7 @@ def in_time(stamped: str, at: datetime) -> bool:
 
 def take(session: Session, *, client: str, at: datetime) -> None:
     """Count one post; raises `TooMany` for a client, or everybody together, beyond the limits."""
-    where = hashlib.sha256(client.encode()).hexdigest()[:24]
+    where = unnamed(client)
     allowed = [
         hit(session, f"door:client:{where}", limit=BY_CLIENT, per=HOUR, at=at),
         hit(session, "door:all", limit=BY_ALL, per=HOUR, at=at),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -28,12 +27,9 @@ from crm.links.fields import link_address
 from crm.links.pages import chosen_language, opened, speak
 from crm.links.tokens import issue
 from crm.schools.queries import school_choices
+from crm.web.i18n import page_language
 
 bp = Blueprint("join", __name__)
-
-
-def _language() -> str:
-    return str(get_locale() or "en")
 
 
 def _offer_topics(session: Session, form: PersonForm) -> None:
@@ -41,7 +37,7 @@ def _offer_topics(session: Session, form: PersonForm) -> None:
     form.offer(
         [(t.key, ": ".join(filter(None, (topic_name(t), topic_about(t))))) for t in told],
         [t.key for t in told if t.basis is ConsentBasis.OPT_OUT],
-        _language(),
+        page_language(),
     )
 
 
@@ -157,7 +153,7 @@ def classmate() -> Any:
         classmates.tell(
             session, name=form.name.data, sender=form.sender.data, email=form.email.data or "",
             school_id=int(form.school.data) if form.school.data else None,
-            class_year=form.year.data, hint=form.hint.data or "", language=_language(), at=at,
+            class_year=form.year.data, hint=form.hint.data or "", language=page_language(), at=at,
         )  # fmt: skip
         session.commit()
         return redirect(url_for("join.classmate_sent", **chosen_language()), 303)

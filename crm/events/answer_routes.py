@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from crm.accounts.access import public
@@ -18,8 +17,9 @@ from crm.events.calendars import calendar_file
 from crm.events.forms import AnswerForm
 from crm.events.letters import page_address
 from crm.events.models import Answer, Event, Invitation
-from crm.links.pages import chosen_language, opened
+from crm.links.pages import chosen_language, handed, opened
 from crm.links.tokens import Opened
+from crm.web.i18n import page_language
 
 bp = Blueprint("event", __name__)
 
@@ -35,10 +35,6 @@ def _invited(token: str) -> tuple[Opened, Event, Invitation]:
     return link, event, mine
 
 
-def _language() -> str:
-    return str(get_locale() or "en")
-
-
 @bp.get("/event/<token>")
 @public
 def show(token: str) -> Any:
@@ -51,7 +47,7 @@ def _page(token: str, link: Opened, event: Event, mine: Invitation, form: Any = 
     if form is None:
         form = AnswerForm(formdata=None, data=page.form_values(mine))
         form.offer(event.guests_allowed)
-    values = page.values(db.session(), link, event, mine, _language(), at=clock.now())
+    values = page.values(db.session(), link, event, mine, page_language(), at=clock.now())
     return render_template("crm/events/answer.html", token=token, form=form, **values)
 
 
@@ -83,7 +79,10 @@ def calendar(token: str) -> Response:
         raise NotFound(_("There is no date to keep."))
     at = clock.now()
     file = calendar_file(
-        event, mine.id, link=page_address(event, link.alumnus, at=at), language=_language(), at=at
+        event,
+        mine.id,
+        link=page_address(event, link.alumnus, at=at),
+        language=page_language(),
+        at=at,
     )
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
-    return Response(file.body, mimetype=file.media_type, headers=headers)
+    return handed(file)

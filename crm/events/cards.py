@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import url_for
-from flask_babel import get_locale, gettext, ngettext
+from flask_babel import gettext, ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from crm.events.models import COUNTS, Answer, Event, EventState, Invitation
 from crm.events.queries import AHEAD, taken
 from crm.events.words import ANSWERS, when_words, where_words
 from crm.links.tokens import Claim
+from crm.web.i18n import page_language
 
 WEEK = timedelta(days=7)
 RECENT = 10
@@ -101,7 +102,7 @@ def own_page(
         .order_by(Event.starts_at)
         .limit(RECENT)
     )  # fmt: skip
-    language = str(get_locale() or "en")
+    language = page_language()
     rows = [
         {
             "title": event.text(language)["title"], "when": when_words(event, language),

@@ -12,6 +12,7 @@ from crm.core import clock
 from crm.core.database import db
 from crm.links import service
 from crm.links.tokens import Claim, LinkExpired, LinkInvalid, Opened, claim_of_old, open_link
+from crm.mail.outbox import Attachment
 from crm.web.i18n import LANGUAGES
 
 bp = Blueprint("links", __name__)
@@ -39,6 +40,12 @@ def chosen_language() -> dict[str, Any]:
     """The language chosen for this visit, to carry on to the next address."""
     lang = request.args.get("lang", "")
     return {"lang": lang} if lang in LANGUAGES else {}
+
+
+def handed(file: Attachment) -> Response:
+    """A file of a letter, such as a calendar's, fetched from a page."""
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.body, mimetype=file.media_type, headers=headers)
 
 
 @bp.post("/fresh-link")

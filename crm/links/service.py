@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
@@ -13,7 +12,7 @@ from crm.accounts import audit
 from crm.alumni.contacts import mask as mask
 from crm.alumni.contacts import mask_phone as mask_phone
 from crm.alumni.models import Alumnus, ContactKind, ContactOwner, ContactPoint, ContactStatus
-from crm.core.throttle import TooMany, hit
+from crm.core.throttle import TooMany, hit, unnamed
 from crm.core.viewer import Viewer
 from crm.links.letters import send_letter
 from crm.links.tokens import Claim, survivor
@@ -52,7 +51,7 @@ def mail_fresh_link(session: Session, claim: Claim, *, client: str, at: datetime
     Says nothing when that address is no longer the person's: the answer to the reader is the same.
     Raises `TooMany`.
     """
-    where = hashlib.sha256(client.encode()).hexdigest()[:24]
+    where = unnamed(client)
     allowed = [
         hit(session, f"fresh-link:client:{where}", limit=20, per=HOUR, at=at),
         hit(session, f"fresh-link:hour:{claim.alumnus_id}", limit=3, per=HOUR, at=at),

@@ -18,7 +18,7 @@ from crm.alumni.models import Alumnus, ContactOwner, ContactPoint, ContactStatus
 from crm.alumni.service import put_email
 from crm.consent import service as consent
 from crm.core.errors import Invalid
-from crm.core.throttle import TooMany, hit
+from crm.core.throttle import TooMany, hit, unnamed
 from crm.interactions.models import Mode
 from crm.interactions.service import record
 from crm.links.letters import send_letter
@@ -47,8 +47,8 @@ def ask_to_confirm(
     present = preferred_email(session, alumnus.id)
     if present is not None and present.key == key and present.status is ContactStatus.OK:
         raise Invalid(_("That is the address we write to already."), field="email")
-    where = hashlib.sha256(client.encode()).hexdigest()[:24]
-    target = hashlib.sha256(key.encode()).hexdigest()[:24]
+    where = unnamed(client)
+    target = unnamed(key)
     allowed = [
         hit(session, f"new-address:person:{alumnus.id}", limit=5, per=HOUR, at=at),
         hit(session, f"new-address:target:{target}", limit=3, per=DAY, at=at),

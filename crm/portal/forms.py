@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,14 +17,13 @@ from wtforms import (
     StringField,
     validators,
 )
-from wtforms.fields.choices import SelectChoice
 
 from crm.alumni.models import Alumnus
 from crm.consent import pauses
 from crm.core.errors import Invalid
 from crm.portal.queries import Choices, Held
 from crm.portal.wishes import Wish
-from crm.web.forms import Form, MultiCheckboxField
+from crm.web.forms import Form, MultiCheckboxField, offered
 from crm.web.i18n import CONTENT_LANGUAGES
 
 LINE = [validators.Optional(), validators.Length(max=200)]
@@ -147,11 +146,11 @@ def profile_form(alumnus: Alumnus, mine: Held, choices: Choices) -> ProfileForm:
     languages.setdefault(alumnus.language, alumnus.language)
     zones = dict.fromkeys(("", alumnus.time_zone or "", *ZONES))
     form.break_for.choices = pauses.choices()
-    form.language.choices = _offered(languages.items())
-    form.time_zone.choices = _offered((zone, zone.replace("_", " ") or "–") for zone in zones)
-    form.ways.choices = _offered(choices.ways)
-    form.subjects.choices = _offered(choices.subjects)
-    form.topics.choices = _offered(choices.topics)
+    form.language.choices = offered(languages.items())
+    form.time_zone.choices = offered((zone, zone.replace("_", " ") or "–") for zone in zones)
+    form.ways.choices = offered(choices.ways)
+    form.subjects.choices = offered(choices.subjects)
+    form.topics.choices = offered(choices.topics)
     form.breaks = [_topic_break(key, label, mine) for key, label in choices.topic_names]
     return form
 
@@ -160,7 +159,3 @@ def _topic_break(key: str, label: str, mine: Held) -> TopicBreak:
     name, offered = BREAK + key, pauses.topic_choices(mine.breaks.get(key))
     sent = request.form.get(name, pauses.KEEP)
     return TopicBreak(name, label, offered, sent if sent in dict(offered) else pauses.KEEP)
-
-
-def _offered(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    return [SelectChoice(key, label) for key, label in pairs]

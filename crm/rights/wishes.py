@@ -24,7 +24,7 @@ from crm.accounts import audit
 from crm.alumni.models import Alumnus, ContactPoint, ContactStatus
 from crm.core.district import chosen
 from crm.core.errors import Conflict, Invalid
-from crm.core.throttle import TooMany, hit
+from crm.core.throttle import TooMany, hit, unnamed
 from crm.core.viewer import Viewer
 from crm.links.letters import send_letter
 from crm.links.service import bound_address
@@ -48,7 +48,7 @@ def ask(
 
     Raises `TooMany`.
     """
-    where = hashlib.sha256(client.encode()).hexdigest()[:24]
+    where = unnamed(client)
     allowed = [
         hit(session, f"rights:hour:{alumnus.id}", limit=5, per=HOUR, at=at),
         hit(session, f"rights:day:{alumnus.id}", limit=12, per=DAY, at=at),

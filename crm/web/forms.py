@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.i18n import translations as theirs
 from wtforms import Form as WTForm
 from wtforms import SelectMultipleField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -19,6 +21,11 @@ from crm.web.i18n import translations
 TEXT_FIELDS = {"StringField", "TextAreaField", "EmailField", "TelField", "SearchField"}
 LARGEST = 10**9
 YEARS = range(1850, 2201)
+
+
+def offered(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """The choices of a field, from values and labels."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def strip(value: Any) -> Any:

@@ -69,6 +69,11 @@ def choose_language() -> str:
     return (request.accept_languages.best_match(offered) if request else None) or "en"
 
 
+def page_language() -> str:
+    """The language that this answer is in."""
+    return str(get_locale() or "en")
+
+
 @lru_cache(maxsize=256)
 def text_direction(language: str) -> str:
     """`rtl` for languages written from right to left, else `ltr`."""
@@ -133,7 +138,7 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def language_words() -> dict[str, object]:
-        language = str(get_locale() or "en")
+        language = page_language()
         return {
             "page_language": language,
             "page_direction": text_direction(language),

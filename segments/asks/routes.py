@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from crm.accounts.access import current_viewer, public, requires
@@ -13,7 +12,8 @@ from crm.core import clock
 from crm.core.database import db
 from crm.core.errors import Invalid, NotFound
 from crm.core.viewer import Permission
-from crm.links.pages import chosen_language, opened
+from crm.links.pages import chosen_language, handed, opened
+from crm.web.i18n import page_language
 from segments.asks import openly, page
 from segments.asks.afterwards import confirm_attendance, thank_by_hand
 from segments.asks.answers import accept, decline, keep_in_mind
@@ -42,7 +42,7 @@ def show(token: str) -> Any:
     if ask.request_id is None:
         values = openly.values(db.session(), ask, at=clock.now())
         return render_template("segments/asks/ask_openly.html", token=token, ask=ask, **values)
-    values = page.values(db.session(), ask, str(get_locale() or "en"), at=clock.now())
+    values = page.values(db.session(), ask, page_language(), at=clock.now())
     return render_template("segments/asks/ask.html", token=token, ask=ask, **values)
 
 
@@ -75,15 +75,14 @@ def answer(token: str) -> Any:
 @public
 def calendar(token: str) -> Response:
     """The promise as a calendar file."""
-    ask, language = _asked(token), str(get_locale() or "en")
+    ask, language = _asked(token), page_language()
     promised = commitment_of(db.session(), ask.id)
     if promised is None or promised.state is not CommitmentState.PLANNED:
         raise NotFound(_("There is no date to keep."))
     file = calendar_file(
         db.session(), promised, language=language, at=clock.now(), for_school=False
     )
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
-    return Response(file.body, mimetype=file.media_type, headers=headers)
+    return handed(file)
 
 
 @bp.get("/commitments/<int:commitment_id>/visit.ics")
@@ -91,10 +90,9 @@ def calendar(token: str) -> Response:
 def school_calendar(commitment_id: int) -> Response:
     """The same file for the school."""
     promised = load_commitment(db.session(), current_viewer(), commitment_id)
-    language = str(get_locale() or "en")
+    language = page_language()
     file = calendar_file(db.session(), promised, language=language, at=clock.now(), for_school=True)
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
-    return Response(file.body, mimetype=file.media_type, headers=headers)
+    return handed(file)
 
 
 @bp.post("/commitments/<int:commitment_id>/attendance")
