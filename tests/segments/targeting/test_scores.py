@@ -13,7 +13,7 @@ from crm.core.extend import QueryContext
 from crm.core.viewer import SYSTEM
 from crm.query import compile_query
 from crm.rights.erasing import erase
-from segments.desk.people import load_people
+from segments.desk.people import live_scores
 from segments.targeting import scores
 from segments.targeting.models import PropensityModel
 from segments.targeting.scores import SCORES
@@ -85,10 +85,10 @@ def test_the_desk_reads_the_way_before_all_ways_and_no_model_that_is_gone(
 ) -> None:
     keep(make, people, "*", 0.1, 0.2, 0.3)
     keep(make, people, "speak", 0.7)
-    everybody = select(Alumnus.id)
+    ids = np.array([person.id for person in people])
 
     def read() -> list[float | None]:
-        found = load_people(session, everybody, way_key="speak", at=make.at).score
+        found = live_scores(session, ids, ["speak"])["speak"]
         return [None if np.isnan(chance) else float(chance) for chance in found]
 
     assert read() == [0.7, 0.2, 0.3, None]
