@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit
 
-from segments.targeting.choosing import ALONE, Answers, choose, level_for
+from segments.targeting.choosing import ALONE, Answers, Chosen, choose, level_for
 from segments.targeting.columns import Columns
 from segments.targeting.estimator import PriorShrunkLogistic
 from segments.targeting.features import DEFAULT_BASE, Matrix
@@ -28,7 +28,8 @@ from segments.targeting.trees import Trees, boosted, forest
 
 MOST_ROWS = 200_000
 """Of a longer history the latest so many answers are learnt from."""
-HALF_LIFE = 365.0 * 86_400
+DAY = 86_400.0
+HALF_LIFE = 365.0 * DAY
 STRENGTH = 20.0
 """So many answers at the rate of all years stand against a recent rate."""
 
@@ -100,12 +101,20 @@ def learn(x: Matrix, y: Answers, at: Matrix, *, columns: Columns | None = None) 
     if not len(y):
         raise ValueError("there is nothing to learn from")
     x, y, at = x[-MOST_ROWS:], y[-MOST_ROWS:], at[-MOST_ROWS:]
-    chosen = choose(x, y, columns)
+    chosen = _chosen(x, y, at, columns)
     linear = PriorShrunkLogistic(penalty=chosen.penalty, columns=columns).fit(x, y)
     trees = () if chosen.weights == ALONE else (forest(x, y), boosted(x, y))
     model = Learnt(linear, trees, chosen.weights, slope=chosen.slope)
     shift = _recent_shift(model, x, y, at) if chosen.shift is None else chosen.shift
     return replace(model, shift=shift)
+
+
+def _chosen(x: Matrix, y: Answers, at: Matrix, columns: Columns | None) -> Chosen:
+    """What to fit with. Asks of one day have no order but the file's, which tells of no drift."""
+    if at.max() - at.min() >= DAY:
+        return choose(x, y, columns)
+    drawn = np.random.default_rng(len(y)).permutation(len(y))
+    return replace(choose(x[drawn], y[drawn], columns), shift=None)
 
 
 def _recent_shift(model: Learnt, x: Matrix, y: Answers, at: Matrix) -> float:

@@ -195,3 +195,10 @@ def test_a_rate_that_falls_steadily_is_expected_to_fall_on() -> None:
     assert model.chances(x).mean() < y.mean() - 0.03
     steady = (np.random.default_rng(8).random(4000) < falling.mean()).astype(np.int64)
     assert abs(learn(x, steady, at, columns=WAYS).chances(x).mean() - steady.mean()) < 0.02
+
+
+def test_the_order_of_a_file_is_no_drift_where_all_were_asked_on_one_day() -> None:
+    x, y, _ = invented(4000)
+    order = np.argsort(np.random.default_rng(9).normal(0, 1, 4000) - y)
+    model = learn(x[order], y[order], np.zeros(4000), columns=WAYS)
+    assert abs(model.chances(x).mean() - y.mean()) < 0.01
