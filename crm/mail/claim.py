@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -28,13 +28,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import AlumnusChange
-from crm.consent.age import AgeRule
 from crm.core.database import UTCDateTime, given_rows, given_table, take_lock
-from crm.core.district import chosen
 from crm.mail import facts, policy, reasons
-from crm.mail.content import FALLBACK, language_for
+from crm.mail.deciding import decide_all
 from crm.mail.facts import Group, Place
-from crm.mail.hours import Hours, SendingHours, kept
 from crm.mail.models import Message, MessageClass, MessageState, SendAttempt
 from crm.mail.transport import Guarantee, Transport
 
@@ -48,8 +45,7 @@ _WAITS = {"id": Uuid(), "until": UTCDateTime()}
 _TAKEN = {"id": Uuid(), "address": Text(), "point_id": MESSAGE.c.contact_point_id.type}
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A message that was claimed, with what its letter needs."""
 
     id: UUID
@@ -96,7 +92,7 @@ def claim(
         return Claim()
     fence = transport.guarantee is Guarantee.FENCE and not _immediate(group) and hold
     send_at = at + hold if fence else None
-    decisions = _decide(session, group, rows, moment=send_at or at, at=at)
+    decisions = decide_all(session, group, rows, moment=send_at or at, at=at)
     result = Claim(
         place=(rows[-1].not_before, rows[-1].id) if len(rows) == transport.size else None
     )
@@ -124,68 +120,6 @@ def claim(
 
 def _immediate(group: Group) -> bool:
     return group.message_class is MessageClass.IMMEDIATE
-
-
-def _decide(
-    session: Session, group: Group, rows: list[Row[Any]], *, moment: datetime, at: datetime
-) -> list[tuple[Row[Any], str, policy.Decision]]:
-    """For each row its language and decision; rows left out stay queued for another batch."""
-    written = facts.languages(session, group.version_id)
-    held = facts.gated(session, rows, at)
-    age, hours = chosen(session, AgeRule), chosen(session, SendingHours).hours
-    found = []
-    addresses: dict[tuple[str, str], int | None] = {}
-    inside: set[str] = set()
-    sent_now: dict[int, int] = defaultdict(int)
-    for row in rows:
-        language = language_for(row.asked_language or row.language, written)
-        place = (row.origin, row.address)
-        once = row.origin.startswith("campaign:")
-        shared = once and addresses.get(place, row.alumnus_id) != row.alumnus_id
-        extra = (at,) * sent_now[row.alumnus_id] if row.alumnus_id else ()
-        known = facts_of(
-            row, language, held.get(row.id), age=age, duplicate=row.duplicate or shared,
-            extra=extra, hours=hours,
-        )  # fmt: skip
-        decision = policy.decide(known, at=moment)
-        if isinstance(decision, policy.Go):
-            if row.address in inside:
-                continue  # the same address twice in one hand-over: it waits for the next one
-            inside.add(row.address)
-            addresses[place] = row.alumnus_id
-            sent_now[row.alumnus_id or 0] += 1
-        found.append((row, language or FALLBACK, decision))
-    return found
-
-
-def facts_of(
-    row: Row[Any],
-    language: str | None,
-    gate: str | None,
-    *,
-    age: AgeRule,
-    duplicate: bool,
-    extra: tuple[datetime, ...] = (),
-    hours: Hours = policy.USUAL,
-) -> policy.Facts:
-    """A row of facts as the policy takes them."""
-    allowed = age.allows(
-        ask=row.message_class is MessageClass.ASK, topic_key=row.topic_key, origin=row.origin
-    )
-    return policy.Facts(
-        message_class=row.message_class, person=row.alumnus_id is not None,
-        merged=row.merged_into_id is not None, deceased=bool(row.deceased),
-        ferpa_block=bool(row.ferpa_block), do_not_contact=bool(row.do_not_contact),
-        paused_until=row.paused_until, birth_date=row.birth_date, class_year=row.class_year,
-        graduated_on=row.graduated_on, enrolled=bool(row.enrolled), for_minors=allowed,
-        margin_years=age.margin_years, time_zone=row.time_zone,
-        address=row.address, bounced=row.bounced, suppression=row.suppression,
-        refusal=row.refusal if row.alumnus_id is not None else None, gate=gate,
-        topic_paused_until=row.topic_paused_until,
-        language=language, duplicate=duplicate, expires_at=row.expires_at,
-        sent=(*(row.sent or ()), *extra), hours=hours, window=kept(row.send_window),
-        on_cap=row.on_cap or policy.DEFER,
-    )  # fmt: skip
 
 
 def _skip(session: Session, skips: dict[UUID, str], at: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
@@ -238,7 +238,7 @@ class Run:
         )
         claims.note_attempts(self.session, batch_id, self.at)
         self.session.commit()
-        part = [replace(m, attempt=m.attempt + 1) for m in consignment.messages if m.id in moved]
+        part = [m._replace(attempt=m.attempt + 1) for m in consignment.messages if m.id in moved]
         return Consignment(
             batch_id, consignment.version_id, consignment.language, consignment.message_class,
             part, consignment.send_at, consignment.attached,

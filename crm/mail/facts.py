@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Date,
     Integer,
     Row,
     Select,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     cast,
     column,
     exists,
+    extract,
     func,
     literal,
     null,
@@ -48,6 +51,9 @@ GONE = (
 )  # fmt: skip
 NOBODY = UUID(int=0)
 ONCE_PER_ADDRESS = "campaign:%"
+AGES = (Alumnus.birth_date, Alumnus.class_year, Alumnus.graduated_on)
+GROWN = 25
+"""Whoever was born, or left school, so many years ago is 18 whatever a district chooses."""
 AT = bindparam("at", type_=UTCDateTime())
 SINCE = bindparam("since", type_=UTCDateTime())
 
@@ -85,6 +91,7 @@ def pick(
     given = {
         "at": at, "since": at - LONGEST, "version": group.version_id, "size": size,
         "kind": group.message_class, "priority": group.priority,
+        "long_ago": date(at.year - GROWN, 1, 1),
     }  # fmt: skip
     if after is not None:
         given |= {"after_moment": after[0], "after_id": after[1]}
@@ -106,38 +113,53 @@ def _picking(*, resumed: bool) -> Select[Any]:
         due = due.where(tuple_(Message.not_before, Message.id) > place)
     due = due.order_by(Message.not_before, Message.id).limit(bindparam("size", type_=Integer()))
     picked = due.with_for_update(skip_locked=True).cte("picked").prefix_with("materialized")
-    statement = _facts().where(Message.id.in_(select(picked.c.id)))
+    statement = _facts(ages=_rounded_ages()).where(Message.id.in_(select(picked.c.id)))
     return statement.order_by(Message.not_before, Message.id)
 
 
-def _facts(message: Any = Message) -> Select[Any]:
+DECIDES = 10
+"""From this column on a row of facts tells what the policy looks at; before it, whose it is."""
+
+
+def _facts(message: Any = Message, ages: Sequence[Any] = AGES) -> Select[Any]:
     point = _best_address(message)
     address = func.coalesce(message.to_address, point.c.key).label("address")
     return (
         select(
             message.id, message.alumnus_id, message.origin, message.not_before, message.attempt,
-            message.expires_at, message.message_class, message.topic_key,
             # Nearly always empty, and then there is nothing to read.
             func.nullif(message.merge, literal({}, JSONB), type_=JSONB).label("merge"),
-            message.language.label("asked_language"), message.send_window, message.on_cap,
-            Alumnus.language, Alumnus.link_epoch, Alumnus.time_zone, Alumnus.birth_date,
-            Alumnus.class_year, Alumnus.graduated_on, _pupil(message).label("enrolled"),
+            Alumnus.link_epoch, case((message.to_address.is_(None), point.c.id)).label("point_id"),
+            address, exists().where(MessageAttachment.message_id == message.id).label("attached"),
+            # From here on: what decides.
+            message.expires_at, message.message_class, message.topic_key,
+            message.language.label("asked_language"),
+            cast(message.send_window, Text()).label("send_window"), message.on_cap,
+            Alumnus.language, Alumnus.time_zone, *ages, _pupil(message).label("enrolled"),
             Alumnus.deceased, Alumnus.ferpa_block, Alumnus.do_not_contact, Alumnus.paused_until,
-            Alumnus.merged_into_id,
-            case((message.to_address.is_(None), point.c.id)).label("point_id"),
-            address,
-            address_suppression(address).label("suppression"),
+            Alumnus.merged_into_id, address_suppression(address).label("suppression"),
             refusal(message.topic_key, message.alumnus_id).label("refusal"),
             topic_paused_until(message.topic_key, message.alumnus_id).label("topic_paused_until"),
             _has_bounced(message).label("bounced"),
             _taken(message, address).label("duplicate"),
             _sent_lately(message).label("sent"),
-            exists().where(MessageAttachment.message_id == message.id).label("attached"),
         )
         .select_from(Message if message is Message else message.id.table)
         .outerjoin(Alumnus, Alumnus.id == message.alumnus_id)
         .outerjoin(point, literal(value=True))
     )  # fmt: skip
+
+
+def _rounded_ages() -> list[Any]:
+    """What tells of an age, with all that is surely grown up told alike: it is decided once."""
+    born, year, left = AGES
+    long_ago = bindparam("long_ago", type_=Date())
+    then = extract("year", long_ago)
+    return [
+        case((born < long_ago, long_ago), else_=born).label("birth_date"),
+        case((year.between(1, then), cast(then, Integer())), else_=year).label("class_year"),
+        case((left < long_ago, long_ago), else_=left).label("graduated_on"),
+    ]
 
 
 def _pupil(message: Any) -> Any:
@@ -194,7 +216,7 @@ def _sent_lately(message: Any) -> Any:
     other = aliased(Message)
     went = func.coalesce(other.accepted_at, other.claimed_at)
     return (
-        select(func.array_agg(went))
+        select(func.array_agg(went, type_=ARRAY(UTCDateTime(), as_tuple=True)))
         .where(
             other.alumnus_id == message.alumnus_id, other.id != message.id,
             or_(other.accepted_at.is_(None), other.accepted_at > SINCE),
@@ -243,7 +265,7 @@ def languages(session: Session, version_id: int) -> set[str]:
     return set(session.scalars(statement))
 
 
-def gated(session: Session, rows: list[Row[Any]], at: datetime) -> dict[UUID, str]:
+def gated(session: Session, rows: Sequence[Row[Any]], at: datetime) -> dict[UUID, str]:
     """What the upper packages hold back, and why: each gate sees the origins that it is for."""
     held: dict[UUID, str] = {}
     for prefix, gate in extensions().send_gates.items():

@@ -20,8 +20,8 @@ from crm.consent.models import Topic
 from crm.consent.queries import topics
 from crm.core.district import chosen
 from crm.mail import facts, policy, reasons
-from crm.mail.claim import facts_of
 from crm.mail.content import FALLBACK
+from crm.mail.deciding import facts_of
 from crm.mail.hours import Hours, SendingHours
 from crm.mail.models import MessageClass
 

@@ -24,6 +24,12 @@ from crm.mail.whether import answers
 from tests.crm.mail.outbox import make_content, queue
 from tests.factories import Make
 
+BORN = (
+    None, None, None, date(1931, 2, 28), date(2000, 12, 31), date(2001, 1, 1), date(2008, 9, 15),
+    date(2008, 9, 16), date(2010, 5, 1),
+)  # fmt: skip
+CLASSES = (None, 1962, 2000, 2001, 2002, 2015, 2025, 2026, 2027)
+
 
 def somebody(session: Session, make: Make, now: datetime, dice: random.Random) -> Alumnus:
     """A person of whom any of the things that decide may be so."""
@@ -33,8 +39,8 @@ def somebody(session: Session, make: Make, now: datetime, dice: random.Random) -
 
     person = make.alumnus(
         deceased=perhaps(), ferpa_block=perhaps(), do_not_contact=perhaps(),
-        birth_date=dice.choice([None, None, date(2010, 5, 1), date(1990, 5, 1)]),
-        class_year=dice.choice([2015, 2027]), graduated_on=None,
+        birth_date=dice.choice(BORN), class_year=dice.choice(CLASSES),
+        graduated_on=dice.choice([None, None, None, date(1962, 6, 1), date(2026, 6, 1)]),
         paused_until=dice.choice([None, None, now.date() + timedelta(3)]),
         time_zone=dice.choice([None, "Asia/Tokyo"]), email=None if perhaps() else "auto",
     )  # fmt: skip
@@ -60,7 +66,7 @@ def test_the_answer_is_what_the_hand_over_then_does(
     app: Flask, session: Session, make: Make, now: datetime
 ) -> None:
     dice, version = random.Random(20260915), make_content(session, now)
-    people = [somebody(session, make, now, dice) for _ in range(60)]
+    people = [somebody(session, make, now, dice) for _ in range(120)]
     session.flush()
     said = {
         person.id: next(
