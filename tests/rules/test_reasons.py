@@ -11,8 +11,9 @@ from flask import Flask
 
 from crm.core.errors import Refused, fault_at
 from crm.imports.reasons import SENTENCES, in_reader_words, sentence_of
-from tests.rules.test_refusals import variables
-from tests.rules.test_translations import ROOT, known_in_spanish
+from tests.rules.public_words import ROOT
+from tests.rules.refused import variables
+from tests.rules.test_translations import known_in
 
 IMPORTS = ROOT / "crm/imports"
 SAYING = (
@@ -66,7 +67,7 @@ def test_every_reason_of_a_line_has_its_sentence() -> None:
 
 
 def test_every_sentence_is_in_the_catalogue() -> None:
-    known = known_in_spanish()
+    known = known_in("es")
     assert [one for one in SENTENCES if one not in known] == []
 
 
@@ -95,7 +96,7 @@ def texts_of(node: ast.expr) -> Iterator[str]:
 
 
 def test_files_name_their_faults_in_sentences_that_are_in_the_catalogue() -> None:
-    known, wrong, count = known_in_spanish() | set(SENTENCES), [], 0
+    known, wrong, count = known_in("es") | set(SENTENCES), [], 0
     for name in FILES:
         path = IMPORTS / f"{name}.py"
         for text in faults(ast.parse(path.read_text())):
