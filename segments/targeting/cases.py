@@ -37,7 +37,8 @@ class Training:
     @property
     def enough(self) -> bool:
         """Whether there is enough to learn from; otherwise the prior is the honest answer."""
-        return len(self.y) >= ENOUGH_ASKS and int(self.y.sum()) >= ENOUGH_YESES
+        yeses = int(self.y.sum())
+        return len(self.y) >= ENOUGH_ASKS and min(yeses, len(self.y) - yeses) >= ENOUGH_YESES
 
     def part(self, chosen: Rows) -> Training:
         """The chosen rows."""

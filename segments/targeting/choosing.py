@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from segments.targeting.columns import Columns
 from segments.targeting.estimator import PriorShrunkLogistic
-from segments.targeting.features import Matrix
+from segments.targeting.features import DEFAULT_BASE, Matrix
 from segments.targeting.trees import boosted, forest
 
 Answers = NDArray[np.int64]
@@ -192,6 +192,11 @@ def level_for(logits: Matrix, rate: float, weights: Matrix | None = None) -> flo
         reached = float(np.average(expit(logits + middle), weights=weights))
         low, high = (middle, high) if reached < rate else (low, middle)
     return (low + high) / 2
+
+
+def shrunk_rate(y: Answers) -> float:
+    """The share of yeses as if five more answers had come at the usual rate."""
+    return float((y.sum() + 5 * DEFAULT_BASE) / (len(y) + 5))
 
 
 def log_loss(p: Matrix, y: Answers) -> float:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from segments.targeting.cases import Training, training_cases
+from segments.targeting.choosing import Answers
 from segments.targeting.features import COLUMNS, Matrix
 from segments.targeting.figures import auc_interval, figures, rule_chances
 from segments.targeting.learning import Learnt, prior
+
+LESS_IS_BETTER = ("brier", "log_loss", "calibration_error")
+WORDS = {
+    "average_precision": "average precision", "brier": "Brier score", "log_loss": "log-loss",
+    "calibration_error": "calibration error", "lift_top_decile": "lift of the best tenth",
+}  # fmt: skip
 
 
 def evaluate(
@@ -29,7 +37,7 @@ def evaluate(
     report: dict[str, Any] = {
         "way": way_key, "train_rows": own, "pooled_rows": len(train.y), "test_rows": len(test.y),
         "base_rate": float(test.y.mean()) if len(test.y) else None,
-        "enough_data": train.enough and len(test.y) >= 50 and int(test.y.sum()) >= 10,
+        "enough_data": train.enough and test.y.size >= 50 and rarer(test.y) >= 10,
     }  # fmt: skip
     if not len(test.y):
         return {**report, "model": None, "baseline": None, "beats_baseline": None}
@@ -45,7 +53,22 @@ def evaluate(
     }  # fmt: skip
     reached, plain = model["auc"], baseline["auc"]
     report["beats_baseline"] = None if reached is None or plain is None else reached > plain
+    report["baseline_better_in"] = [
+        name for name, value in model.items() if loses(name, value, baseline[name])
+    ]
     return report
+
+
+def rarer(y: Answers) -> int:
+    """How many of the answers are of the rarer kind."""
+    return int(np.bincount(y, minlength=2).min())
+
+
+def loses(name: str, ours: float | None, rule: float | None) -> bool:
+    """Whether the rule's figure is the better one."""
+    if ours is None or rule is None:
+        return False
+    return ours > rule if name in LESS_IS_BETTER else ours < rule
 
 
 def verdict(report: dict[str, Any]) -> str | None:
@@ -61,6 +84,11 @@ def verdict(report: dict[str, Any]) -> str | None:
             "The plain rule of how lately and how often ranks at least as well "
             f"(AUC {rule:.3f}; the model's {ours:.3f})."
         )
+    told = [(n, report["model"][n], report["baseline"][n]) for n in report["baseline_better_in"]]
+    if others := [
+        f"{WORDS[n]} {rule:.3f} (the model's {ours:.3f})" for n, ours, rule in told if n in WORDS
+    ]:
+        faults.append(f"The plain rule does better in {', '.join(others)}.")
     return " ".join(faults) or None
 
 

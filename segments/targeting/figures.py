@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from crm.core.shares import Group, wilson
-from segments.targeting.choosing import Answers, log_loss
+from segments.targeting.choosing import Answers, log_loss, shrunk_rate
 from segments.targeting.estimator import recency_frequency_amount
 from segments.targeting.features import DEFAULT_BASE, Matrix
 
@@ -33,7 +33,7 @@ def rule_chances(known_x: Matrix, known_y: Answers, x: Matrix) -> Matrix:
     if not len(known_y):
         return np.asarray(expit(logit(DEFAULT_BASE) + rule(x) - 1.0))
     if len(set(known_y.tolist())) < 2:
-        return np.full(len(x), float(known_y.mean()))
+        return np.full(len(x), shrunk_rate(known_y))
     mapped = LogisticRegression().fit(rule(known_x).reshape(-1, 1), known_y)
     return np.asarray(mapped.predict_proba(rule(x).reshape(-1, 1))[:, 1], dtype=np.float64)
 

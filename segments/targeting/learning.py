@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit
 
-from segments.targeting.choosing import ALONE, Answers, Chosen, choose, level_for
+from segments.targeting.choosing import ALONE, Answers, Chosen, choose, level_for, shrunk_rate
 from segments.targeting.columns import Columns
 from segments.targeting.estimator import PriorShrunkLogistic
 from segments.targeting.features import DEFAULT_BASE, Matrix
@@ -97,10 +97,15 @@ def prior(x: Matrix, *, rate: float = DEFAULT_BASE, columns: Columns | None = No
 
 
 def learn(x: Matrix, y: Answers, at: Matrix, *, columns: Columns | None = None) -> Learnt:
-    """The model that answers teach: rows oldest first, `at` when each was asked in seconds."""
+    """The model that answers teach: rows oldest first, `at` when each was asked in seconds.
+
+    Answers of one kind teach the level alone; without a bound the fit would make it a certainty.
+    """
     if not len(y):
         raise ValueError("there is nothing to learn from")
     x, y, at = x[-MOST_ROWS:], y[-MOST_ROWS:], at[-MOST_ROWS:]
+    if 0 in (int(y.sum()), int((1 - y).sum())):
+        return prior(x, rate=shrunk_rate(y), columns=columns)
     chosen = _chosen(x, y, at, columns)
     linear = PriorShrunkLogistic(penalty=chosen.penalty, columns=columns).fit(x, y)
     trees = () if chosen.weights == ALONE else (forest(x, y), boosted(x, y))
@@ -120,7 +125,7 @@ def _chosen(x: Matrix, y: Answers, at: Matrix, columns: Columns | None) -> Chose
 def _recent_shift(model: Learnt, x: Matrix, y: Answers, at: Matrix) -> float:
     """What brings the mean chance to the rate of late, pulled towards that of all years."""
     weights = 0.5 ** ((at.max() - at) / HALF_LIFE)
-    overall = float((y.sum() + 5 * DEFAULT_BASE) / (len(y) + 5))
+    overall = shrunk_rate(y)
     total = float(weights.sum())
     wanted = (float(weights @ y) + STRENGTH * overall) / (total + STRENGTH)
     return level_for(model.logits(x), wanted, weights)

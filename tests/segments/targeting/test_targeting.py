@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from crm.alumni.models import Alumnus
@@ -183,6 +183,26 @@ def test_evaluation_of_nothing_says_so(session: Session, make: Make) -> None:
     assert report["model"] is None
 
 
+def said_of(result: Any) -> set[str]:
+    return {name for name, words in evaluation.WORDS.items() if words in result.stderr}
+
+
+@pytest.mark.parametrize("state", [AskState.ACCEPTED, AskState.DECLINED])
+def test_answers_of_one_kind_are_never_a_certainty(
+    state: AskState, history: list[Alumnus], session: Session, make: Make
+) -> None:
+    """Nobody ever said no, or yes: the level stays short of it, and the figures are hints."""
+    session.execute(update(Ask).values(state=state))
+    until = make.at + timedelta(days=1)
+    middle = session.scalars(select(Ask.asked_at).order_by(Ask.asked_at)).all()
+    when = middle[len(middle) // 2]
+    report = evaluation.evaluate(session, way_key="*", holdout_from=when, at=until)
+    assert report["test_rows"] > 0
+    assert 0.001 < report["model"]["calibration_error"] < 0.2
+    assert report["enough_data"] is False
+    assert report["model"]["auc"] is None
+
+
 def test_the_command_says_where_the_plain_rule_does_as_well(
     history: list[Alumnus], runner: Any, make: Make, session: Session
 ) -> None:
@@ -201,6 +221,7 @@ def test_the_command_says_where_the_plain_rule_does_as_well(
     report = json.loads(result.stdout.splitlines()[-1])
     assert report["beats_baseline"] is False
     assert "ranks at least as well (AUC 0.500; the model's 0.500)" in result.stderr
+    assert report["baseline_better_in"] == [n for n in report["model"] if n in said_of(result)]
     nothing = runner.invoke(args=["asks", "evaluate", "--holdout-from", "2099-01-01", "--json"])
     assert "nothing to measure" in nothing.stderr
 
