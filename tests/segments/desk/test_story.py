@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.core import clock
+from crm.core.district import choose
 from crm.core.viewer import Role
 from crm.interactions.models import Interaction
 from crm.mail.delivery import deliver
 from crm.mail.models import MessageAttachment
 from segments.asks.models import AskState, Commitment
+from segments.desk.choices import Asking
 from segments.requests.models import Request, RequestState
 from tests.factories import Make
 from tests.segments.story import (
@@ -37,6 +39,7 @@ def test_a_request_goes_from_the_post_to_the_thanks(
     teacher = make.user(Role.SCHOOL, school=school, email="teacher@school.example")
     ada = make_speaker(make, "Ada", school, email="ada@mail.example", subjects=("health",))
     ben = make_speaker(make, "Ben", email="ben@mail.example", class_year=1999)
+    choose(session, Asking(explore=0.0), at=make.at)  # Else Ben is drawn in one of ten.
     session.commit()
 
     # The teacher posts it on a phone.
